@@ -1,0 +1,34 @@
+"""Everything cryptolab raises on purpose.
+
+    CryptolabError                      catch this to catch them all
+    ├── InputError (also ValueError)    an argument, a setting or data that cannot be used as given
+    │   ├── DataError                   rows that cannot be bars
+    │   └── UnknownNameError            a name nobody knows, with the nearest one that somebody does
+    └── RunError                        a run that began and failed; what it left behind is named
+
+Each message is one sentence in one shape: what, what was received, what to write instead (see `checks.refuse`).
+"""
+
+from __future__ import annotations
+
+__all__ = ["CryptolabError", "DataError", "InputError", "RunError", "UnknownNameError"]
+
+
+class CryptolabError(Exception):
+    """The root: a problem that has one sentence and needs no traceback."""
+
+
+class InputError(CryptolabError, ValueError):
+    """An argument, a setting or a file that cannot be used as given. The command line exits with 2."""
+
+
+class DataError(InputError):
+    """Rows that cannot be bars; the message names the first offending timestamp."""
+
+
+class UnknownNameError(InputError):
+    """A parameter, indicator, strategy or key that nothing here has."""
+
+
+class RunError(CryptolabError):
+    """A run that began and failed. The command line exits with 1."""
