@@ -1,0 +1,84 @@
+"""An indicator over a grid of parameters, as vectorbt users know it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cryptolab.bars import Bars, as_bars
+from cryptolab.checks import known_keys
+
+if TYPE_CHECKING:
+    from cryptolab.indicators.declaration import Indicator
+
+OPTIONS = ("param_product", "short_name", "hide_params", "hide_default")
+"""What is passed on to vectorbt's `run`."""
+
+
+def run(indicator: Indicator, df: Bars | pd.DataFrame, params: dict[str, Any]) -> Any:
+    """Return the vectorbt indicator of `indicator` on these bars, one column per set of parameters."""
+    bars = as_bars(df)
+    options = {name: params[name] for name in OPTIONS if name in params}
+    values = {name: value for name, value in params.items() if name not in OPTIONS}
+    known_keys(f"parameter of {indicator.name}", values, [*indicator.parameters, *OPTIONS])
+    values = {name: _listed(value) for name, value in values.items()}
+    for name, listed in values.items():
+        for value in listed if isinstance(listed, list) else [listed]:
+            indicator.checked({name: value})
+    index = df.index if isinstance(df, pd.DataFrame) else bars.rows
+    series = [
+        pd.Series(bars.expand(getattr(bars, name), np.nan), index=index, name=name) for name in _columns(indicator)
+    ]
+    return _factory(indicator).run(*series, **values, **options, bars=bars)
+
+
+@lru_cache(maxsize=128)
+def _factory(indicator: Indicator) -> Any:
+    """Return the indicator's vectorbt class.
+
+    The function gets the Bars beside the columns that vectorbt broadcasts: they alone know which rows are real. It
+    fills one row of memory per set of parameters and hands the block over transposed, without a copy.
+    """
+    import vectorbt as vbt
+
+    def custom_func(*lists: Any, bars: Bars) -> Any:
+        sets = list(zip(*lists[len(columns) :], strict=True)) or [()]
+        blocks = np.empty((len(indicator.outputs), len(sets), len(bars.rows)))
+        if bars.where is not None:
+            blocks.fill(np.nan)
+        for row, values in enumerate(sets):
+            params = indicator.checked(dict(zip(indicator.parameters, values, strict=True)), bars.timeframe)
+            results = indicator._several(indicator._compute(bars, params))
+            for block, result in zip(blocks, results, strict=True):
+                block[row, slice(None) if bars.where is None else bars.where] = result
+        outputs = tuple(block.T for block in blocks)
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    columns = _columns(indicator)
+    factory = vbt.IndicatorFactory(
+        class_name=indicator.name,
+        short_name=indicator.outputs[0] if len(indicator.outputs) == 1 else _short(indicator.name),
+        input_names=list(columns),
+        param_names=list(indicator.parameters),
+        output_names=list(indicator.outputs),
+    )
+    return factory.from_custom_func(custom_func, **indicator.parameters)
+
+
+def _columns(indicator: Indicator) -> tuple[str, ...]:
+    return tuple(name for name in indicator.inputs if name != "time") or ("close",)
+
+
+def _short(name: str) -> str:
+    from cryptolab.indicators.declaration import snake_case
+
+    return snake_case(name)
+
+
+def _listed(value: Any) -> Any:
+    """Return ranges, arrays and other collections as lists; a text or a number stays one value."""
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes) else value

@@ -1,0 +1,45 @@
+"""What a declared function is made of: its text, and what the names in it stand for at the moment."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import marshal
+from collections.abc import Callable
+from operator import is_
+from types import CodeType
+from typing import Any
+
+
+class Source:
+    """The source of a function. hash: SHA-256 of its text, or of its bytecode where the text cannot be read."""
+
+    def __init__(self, function: Callable) -> None:
+        self._function = function
+        self._names = _outer_names(function.__code__)
+        self._things: list[Any] = []  # kept, so that no other thing takes the place of one in memory
+        self._meaning = object()
+        try:
+            text = inspect.getsource(function).encode()
+        except (OSError, TypeError):
+            text = marshal.dumps(function.__code__)
+        self.hash = hashlib.sha256(text).hexdigest()
+
+    def meaning(self) -> object:
+        """Return an object that stays the same as long as each outer name stands for the same thing.
+
+        With a helper defined anew it is another, and values are computed anew. A list or an array that was changed in
+        place is still the same thing; so is a helper when what it uses itself has changed.
+        """
+        outer = self._function.__globals__
+        things = [outer[name] for name in self._names if name in outer]
+        things += [cell.cell_contents for cell in self._function.__closure__ or ()]
+        if len(things) != len(self._things) or not all(map(is_, things, self._things)):
+            self._things, self._meaning = things, object()
+        return self._meaning
+
+
+def _outer_names(code: CodeType) -> tuple[str, ...]:
+    """Return the outer names that code, and the functions written inside it, use."""
+    inner = [name for constant in code.co_consts if isinstance(constant, CodeType) for name in _outer_names(constant)]
+    return tuple(dict.fromkeys((*code.co_names, *inner)))

@@ -1,0 +1,442 @@
+"""The fill engine: one account, one symbol, one bar at a time. Everything that trades goes through `step`.
+
+`step(account, rules, bar, flags, fills)` advances the account over one bar: waiting orders at the open, stops and
+targets inside the bar, then the close, where the bar's flags become orders. `simulate` is the loop over it, which
+passes over bars where nothing can happen. A daemon calls `step` with the same records.
+
+Money is in quote currency, sizes in coins, times in nanoseconds UTC. `account` and `rules` are arrays of one record;
+the account is changed in place. The rules of filling are those of the documentation page on fills; each function here
+says which one it carries out.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cryptolab.kernels.compiler import kernel
+
+DAY = 86_400_000_000_000
+
+NEXT_OPEN, SAME_CLOSE, WORST = range(3)
+FILL_MODES = ("next_open", "same_close", "worst")
+
+NONE, ENTRY, SIGNAL, REVERSAL, STOP_LOSS, TRAILING_STOP, TAKE_PROFIT, DAILY_LOSS, RUIN = range(9)
+REASONS = ("", "entry", "signal", "reversal", "stop_loss", "trailing_stop", "take_profit", "daily_loss", "ruin")
+
+LATE, SMALL, NO_ATR, LOCKED, CONTRADICTORY, ENDED = range(6)
+DROPPED = ("waited_too_long", "below_minimum", "atr_unknown", "daily_loss", "contradictory", "ended")
+
+RULES = np.dtype(
+    [
+        ("commission", "f8"),  # of the traded value, per side
+        ("slippage", "f8"),  # of the price, against the trader, on market and stop fills
+        ("fraction", "f8"),  # of equity put into a position
+        ("stop_loss", "f8"),  # fraction of the entry fill; 0: none
+        ("take_profit", "f8"),
+        ("trailing_stop", "f8"),  # fraction of the peak; 0: none
+        ("stop_atr", "f8"),  # multiples of the signal bar's ATR(14); 0: none
+        ("target_atr", "f8"),
+        ("daily_limit", "f8"),  # fraction of the day's baseline; 0: none
+        ("lot_step", "f8"),  # coins; 0: any size
+        ("smallest", "f8"),  # coins
+        ("patience", "i8"),  # ns from the signal bar's close to the open an entry may still fill at
+        ("mode", "i8"),  # NEXT_OPEN, SAME_CLOSE or WORST
+        ("interval", "i8"),  # ns, the timeframe
+    ]
+)
+
+ACCOUNT = np.dtype(
+    [
+        ("cash", "f8"),
+        ("quantity", "f8"),  # coins held, negative when short
+        ("stop", "f8"),  # fixed level of the position; -inf or inf when there is none
+        ("target", "f8"),
+        ("extreme", "f8"),  # the fill, or the best price of the bars since: what a trailing stop hangs on
+        ("exit_reason", "i8"),  # of the exit waiting for the next open; NONE when none waits
+        ("entry_side", "i8"),  # +1 or -1: direction of the entry waiting for the next open
+        ("entry_atr", "f8"),  # the signal bar's ATR of that entry
+        ("since", "i8"),  # ns: close of that entry's signal bar
+        ("equity", "f8"),  # at the last close
+        ("day", "i8"),  # UTC day of the last bar
+        ("baseline", "f8"),  # equity the day's loss is measured from
+        ("locked", "i8"),  # 1 once the day's loss limit is breached, until the day ends
+        ("ended", "i8"),  # 1 once equity reached 0: nothing is entered any more
+        ("dropped", "i8", (len(DROPPED),)),  # entries not taken, by reason
+    ]
+)
+
+FILL = np.dtype(
+    [
+        ("bar", "i8"),
+        ("side", "i8"),  # +1 bought, -1 sold
+        ("size", "f8"),
+        ("price", "f8"),
+        ("fee", "f8"),
+        ("reason", "i8"),
+        ("ambiguous", "i8"),  # 1 where stop and target both lay inside the bar
+    ]
+)
+
+MOST_FILLS = 4
+"""Fills one bar can bring: a waiting exit, a waiting entry, its stop, and at the same close one more entry."""
+
+
+class Bar(NamedTuple):
+    """One bar and the ATR(14) known at its close (NaN where none is asked for)."""
+
+    number: int
+    time: int
+    open: float
+    high: float
+    low: float
+    close: float
+    atr: float
+
+
+class Flags(NamedTuple):
+    """What the strategy says at the bar's close."""
+
+    enter_long: bool
+    exit_long: bool
+    enter_short: bool
+    exit_short: bool
+
+
+def new_account(initial_capital: float) -> np.ndarray:
+    """Return the account before its first bar."""
+    account = np.zeros(1, ACCOUNT)
+    account["cash"] = account["equity"] = account["baseline"] = initial_capital
+    account["day"] = np.iinfo(np.int64).min
+    return account
+
+
+@kernel
+def slipped(price, side, slippage):
+    """Price of a market or stop fill: dearer for a buyer, cheaper for a seller."""
+    return price * (1.0 + side * slippage)
+
+
+@kernel
+def entry_size(cash, side, price, rules):
+    """Coins that a flat account enters with; 0.0 when that is below the smallest order.
+
+    A long pays its fee out of the same cash; a short's value is the fraction of equity itself.
+    """
+    value = rules.fraction * cash
+    if side > 0:
+        value = min(value, cash / (1.0 + rules.commission))
+    size = value / price
+    if rules.lot_step > 0.0:
+        # the tolerance keeps 0.3 / 0.1 at three lots
+        size = np.floor(size / rules.lot_step + 1e-9) * rules.lot_step
+    return size if size > 0.0 and size >= rules.smallest else 0.0
+
+
+@kernel
+def write(fills, count, bar, side, size, price, fee, reason):
+    """Put one fill behind the `count` that are there."""
+    fill = fills[count]
+    fill.bar, fill.side, fill.size, fill.price = bar, side, size, price
+    fill.fee, fill.reason, fill.ambiguous = fee, reason, 0
+    return count + 1
+
+
+@kernel
+def close_position(a, rules, bar, price, reason, fills, count):
+    """Sell what is held, or buy back what is owed, all of it, at `price` (slippage already in it)."""
+    size = abs(a.quantity)
+    side = -1 if a.quantity > 0.0 else 1
+    fee = rules.commission * price * size
+    a.cash -= side * size * price + fee
+    a.quantity = 0.0
+    if a.cash <= 0.0:
+        a.ended = 1
+    return write(fills, count, bar, side, size, price, fee, reason)
+
+
+@kernel
+def open_position(a, rules, bar, base, fills, count):
+    """Enter from flat with the waiting entry, at `base` plus slippage, and fix its stop and target from the fill."""
+    side = a.entry_side
+    a.entry_side = 0
+    if a.ended or a.cash <= 0.0:
+        a.dropped[ENDED] += 1
+        return count
+    price = slipped(base, side, rules.slippage)
+    size = entry_size(a.cash, side, price, rules)
+    if size == 0.0:
+        a.dropped[SMALL] += 1
+        return count
+    fee = rules.commission * price * size
+    a.cash -= side * size * price + fee
+    if side > 0:
+        a.cash = max(a.cash, 0.0)  # all-in leaves a rounding error of either sign
+    a.quantity = side * size
+    a.extreme = price
+    a.stop = -side * np.inf
+    a.target = side * np.inf
+    if rules.stop_loss > 0.0:
+        a.stop = price * (1.0 - side * rules.stop_loss)
+    elif rules.stop_atr > 0.0:
+        a.stop = price - side * rules.stop_atr * a.entry_atr
+    if rules.take_profit > 0.0:
+        a.target = price * (1.0 + side * rules.take_profit)
+    elif rules.target_atr > 0.0:
+        a.target = price + side * rules.target_atr * a.entry_atr
+    return write(fills, count, bar, side, size, price, fee, ENTRY)
+
+
+@kernel
+def at_open(a, rules, bar, fills, count):
+    """Carry out what waited for this open: the exit first, then the entry, sized after the exit's costs.
+
+    An entry that waited longer than its patience is dropped; an exit waits as long as it must.
+    """
+    if a.exit_reason != NONE:
+        reason = a.exit_reason
+        a.exit_reason = NONE
+        if a.quantity != 0.0:
+            side = -1 if a.quantity > 0.0 else 1
+            price = slipped(market(rules.mode, bar, side), side, rules.slippage)
+            count = close_position(a, rules, bar.number, price, reason, fills, count)
+    if a.entry_side != 0:
+        if bar.time - a.since > rules.patience:
+            a.entry_side = 0
+            a.dropped[LATE] += 1
+        else:
+            count = open_position(a, rules, bar.number, market(rules.mode, bar, a.entry_side), fills, count)
+    return count
+
+
+@kernel
+def market(mode, bar, side):
+    """Price a waiting market order meets in this bar before slippage: its open, or in WORST its dearest or cheapest."""
+    if mode == WORST:
+        return bar.high if side > 0 else bar.low
+    return bar.open
+
+
+@kernel
+def nearest_stop(a, rules, side):
+    """Return (reason, level) of the stop that price meets first: fixed, trailing, or a short's ruin."""
+    level, reason = a.stop, STOP_LOSS
+    if rules.trailing_stop > 0.0:
+        trail = a.extreme * (1.0 - side * rules.trailing_stop)
+        if side * trail > side * level:
+            level, reason = trail, TRAILING_STOP
+    if side < 0:
+        ruin = a.cash / -a.quantity
+        if ruin < level:
+            level, reason = ruin, RUIN
+    return reason, level
+
+
+@kernel
+def watch(side, open, high, low, stop, target):
+    """Return (hit, price, ambiguous) of one bar's stop and target: hit is -1 stop, 1 target, 0 neither; no slippage.
+
+    A stop is hit by a touch and fills at its level, or at the open if that is beyond it. A target needs a trade
+    strictly through it, and fills at its level or at a better open. With both in one bar the stop rules, unless the
+    open was already beyond the target. A short is the mirror image: the same comparisons on negated prices.
+    """
+    if side < 0:
+        open, high, low, stop, target = -open, -low, -high, -stop, -target
+    hit, price = 0, 0.0
+    touched, through = low <= stop, high > target
+    if open > target:
+        hit, price = 1, open
+    elif touched:
+        hit, price = -1, min(stop, open)
+    elif through:
+        hit, price = 1, target
+    ambiguous = touched and through and stop < open <= target
+    return hit, side * price, ambiguous
+
+
+@kernel
+def inside(a, rules, bar, fills, count):
+    """Watch the position's stop and target over the bar, then let a trailing stop see the bar's extreme."""
+    if a.quantity == 0.0:
+        return count
+    side = 1 if a.quantity > 0.0 else -1
+    reason, level = nearest_stop(a, rules, side)
+    hit, price, ambiguous = watch(side, bar.open, bar.high, bar.low, level, a.target)
+    if hit == 0:
+        a.extreme = max(a.extreme, bar.high) if side > 0 else min(a.extreme, bar.low)
+        return count
+    if hit > 0:
+        reason = TAKE_PROFIT
+    else:
+        price = slipped(price, -side, rules.slippage)
+    count = close_position(a, rules, bar.number, price, reason, fills, count)
+    fills[count - 1].ambiguous = 1 if ambiguous else 0
+    if reason == RUIN:
+        a.ended = 1
+    return count
+
+
+@kernel
+def guard(a, rules, bar):
+    """Mark the account at the close; end the run at equity 0; lock the day at its loss limit and flatten."""
+    a.equity = a.cash + a.quantity * bar.close
+    if a.equity <= 0.0:
+        a.ended = 1
+        if a.quantity != 0.0:
+            a.exit_reason = RUIN
+    if rules.daily_limit > 0.0 and a.equity <= (1.0 - rules.daily_limit) * a.baseline:
+        a.locked = 1
+    if a.locked == 1 and a.quantity != 0.0 and a.exit_reason == NONE:
+        a.exit_reason = DAILY_LOSS
+
+
+@kernel
+def decide(a, rules, bar, flags):
+    """Return (exit reason, entry side) that the bar's flags ask of the position held; entries not allowed are counted.
+
+    An entry flagged together with its own exit is no entry; an entry in the direction held does nothing; an opposite
+    entry closes and reverses.
+    """
+    long = flags.enter_long and not flags.exit_long
+    short = flags.enter_short and not flags.exit_short
+    reason, side = NONE, 0
+    if a.quantity == 0.0:
+        if long and short:
+            a.dropped[CONTRADICTORY] += 1
+        elif long or short:
+            side = 1 if long else -1
+    else:
+        opposite = short if a.quantity > 0.0 else long
+        leave = flags.exit_long if a.quantity > 0.0 else flags.exit_short
+        if opposite:
+            reason, side = REVERSAL, (-1 if a.quantity > 0.0 else 1)
+        if leave:
+            reason = SIGNAL
+    if side != 0:
+        if a.ended:
+            a.dropped[ENDED] += 1
+        elif a.locked:
+            a.dropped[LOCKED] += 1
+        elif (rules.stop_atr > 0.0 or rules.target_atr > 0.0) and np.isnan(bar.atr):
+            a.dropped[NO_ATR] += 1
+        else:
+            return reason, side
+    return reason, 0
+
+
+@kernel
+def at_close(a, rules, bar, flags, fills, count):
+    """Guard the account, then turn the bar's flags into orders: waiting ones, or filled here with SAME_CLOSE."""
+    if rules.daily_limit > 0.0:
+        day = bar.time // DAY
+        if day != a.day:
+            # a.equity is still that of the bar before, the last one that opened before midnight
+            a.day, a.baseline, a.locked = day, a.equity, 0
+    guard(a, rules, bar)
+    reason, side = decide(a, rules, bar, flags)
+    a.entry_side, a.entry_atr, a.since = side, bar.atr, bar.time + rules.interval
+    if rules.mode != SAME_CLOSE:
+        if reason != NONE and a.exit_reason == NONE:
+            a.exit_reason = reason
+        return count
+    if reason != NONE and a.quantity != 0.0:
+        away = -1 if a.quantity > 0.0 else 1
+        count = close_position(a, rules, bar.number, slipped(bar.close, away, rules.slippage), reason, fills, count)
+        a.exit_reason = NONE
+    if a.entry_side != 0:
+        count = open_position(a, rules, bar.number, bar.close, fills, count)
+    guard(a, rules, bar)
+    return count
+
+
+@kernel
+def step(account, rules, bar, flags, fills):
+    """Advance the account over one bar. Returns the number of fills written to the front of `fills`.
+
+    account: 1 record ACCOUNT, changed in place. rules: 1 record RULES. fills: at least MOST_FILLS records FILL.
+    """
+    a, r = account[0], rules[0]
+    count = at_open(a, r, bar, fills, 0)
+    count = inside(a, r, bar, fills, count)
+    return at_close(a, r, bar, flags, fills, count)
+
+
+@kernel
+def rest(a, first, close, leave, other, equity):
+    """Carry the account over bars without a flag: equity only. Returns the next flagged bar, or n."""
+    cash, quantity = a.cash, a.quantity
+    n = close.size
+    for t in range(first, n):
+        if leave[t] or other[t]:
+            return t
+        equity[t] = cash + quantity * close[t]
+    return n
+
+
+@kernel
+def hold(a, rules, first, high, low, close, leave, other, equity):
+    """Carry a watched position over bars that touch none of its levels and have no flag. Returns the next other bar."""
+    side = 1 if a.quantity > 0.0 else -1
+    cash, quantity, target = a.cash, a.quantity, a.target
+    trailing = rules.trailing_stop > 0.0
+    _, level = nearest_stop(a, rules, side)
+    n = close.size
+    for t in range(first, n):
+        if leave[t] or other[t]:
+            return t
+        if side > 0:
+            if low[t] <= level or high[t] > target:
+                return t
+            better = high[t] > a.extreme
+        else:
+            if high[t] >= level or low[t] < target:
+                return t
+            better = low[t] < a.extreme
+        if trailing and better:
+            a.extreme = high[t] if side > 0 else low[t]
+            _, level = nearest_stop(a, rules, side)
+        equity[t] = cash + quantity * close[t]
+    return n
+
+
+@kernel
+def simulate(account, rules, time, open, high, low, close, atr, enter_long, exit_long, enter_short, exit_short):
+    """Step the account over n bars. Returns (equity at each close, all fills).
+
+    Bars on which nothing waits, nothing is watched and nothing is flagged are passed over: `step` would only mark them.
+    atr: ATR(14) of each bar, or an empty array where no rule asks for it.
+    """
+    n = close.size
+    a, r = account[0], rules[0]
+    equity = np.empty(n)
+    fills = np.empty(64, FILL)
+    total = 0
+    watched = r.stop_loss + r.stop_atr + r.take_profit + r.target_atr + r.trailing_stop > 0.0
+    t = 0
+    while t < n:
+        if a.exit_reason == NONE and a.entry_side == 0 and r.daily_limit == 0.0:
+            first = t
+            if a.quantity == 0.0:
+                t = rest(a, t, close, enter_long, enter_short, equity)
+            elif a.quantity > 0.0 and not watched:
+                t = rest(a, t, close, exit_long, enter_short, equity)
+            elif a.quantity > 0.0:
+                t = hold(a, r, t, high, low, close, exit_long, enter_short, equity)
+            else:
+                t = hold(a, r, t, high, low, close, exit_short, enter_long, equity)
+            if t > first:
+                a.equity = equity[t - 1]
+            if t == n:
+                break
+        if total + MOST_FILLS > fills.size:
+            grown = np.empty(2 * fills.size, FILL)
+            grown[:total] = fills[:total]
+            fills = grown
+        level = atr[t] if atr.size else np.nan
+        bar = Bar(t, time[t], open[t], high[t], low[t], close[t], level)
+        flags = Flags(enter_long[t], exit_long[t], enter_short[t], exit_short[t])
+        total += step(account, rules, bar, flags, fills[total:])
+        equity[t] = a.equity
+        t += 1
+    return equity, fills[:total]
