@@ -1,0 +1,83 @@
+"""BacktestEngine: bars and signals in, one BacktestResult out. The loop itself is `kernels.fills.simulate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cryptolab.backtesting.records import Costs, Risk, rules
+from cryptolab.backtesting.result import BacktestResult
+from cryptolab.bars import DAY, Bars, as_bars
+from cryptolab.checks import known_keys, number, refuse
+from cryptolab.indicators import ATR
+from cryptolab.kernels import fills
+from cryptolab.signal_generator import Signals, as_signals
+
+ATR_PERIOD = 14
+"""Bars of the ATR that stop and target multiples are measured in."""
+
+
+class BacktestEngine:
+    """Simulates signals on one symbol's bars, with costs and risk.
+
+        BacktestEngine({'initial_capital': 10000, 'commission': 0.001, 'slippage': 0.0005}).run(df, signals)
+
+    config: a mapping of `initial_capital` and the fields of Costs and Risk. Or the records themselves, as `costs=` and
+    `risk=`. Unknown names are refused with the nearest known one.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any] | None = None,
+        *,
+        costs: Costs | None = None,
+        risk: Risk | None = None,
+        initial_capital: float = 10_000.0,
+    ) -> None:
+        if config is not None and not isinstance(config, Mapping):
+            refuse("config", f"a {type(config).__name__}", "give a mapping, or costs= and risk=")
+        if config is not None and (costs is not None or risk is not None):
+            refuse("config", "a mapping together with costs= or risk=", "give one of the two")
+        given = dict(config or {})
+        names = {record: [field.name for field in fields(record)] for record in (Costs, Risk)}
+        known_keys("backtest setting", given, ["initial_capital", *names[Costs], *names[Risk]])
+        self.costs = costs or Costs(**{key: value for key, value in given.items() if key in names[Costs]})
+        self.risk = risk or Risk(**{key: value for key, value in given.items() if key in names[Risk]})
+        self.initial_capital = number("initial_capital", given.get("initial_capital", initial_capital), above=0)
+
+    def run(self, data: Bars | pd.DataFrame, signals: Any) -> BacktestResult:
+        """Simulate `signals` on `data` and return the result.
+
+        data: Bars, or a DataFrame of open, high, low, close, volume with a UTC index. signals: Signals; a Series or
+        array of +1, 0, -1; or columns of flags; one row per bar, unpriced rows included.
+        Raises InputError for a short entry where shorts are not allowed, and for max_daily_loss on bars of a day or
+        more, beside what the doors of bars and signals refuse.
+        """
+        bars = as_bars(data)
+        flags = self._allowed(as_signals(signals, bars), signals, bars)
+        if self.risk.max_daily_loss is not None and bars.interval >= DAY:
+            refuse("max_daily_loss", f"bars of {bars.timeframe}", "use bars shorter than a day or leave the rule out")
+        atr = ATR(bars, period=ATR_PERIOD) if self.risk.needs_atr else np.empty(0)
+        account = fills.new_account(self.initial_capital)
+        equity, done = fills.simulate(
+            account, rules(self.costs, self.risk, bars.interval),
+            bars.time, bars.open, bars.high, bars.low, bars.close, atr,
+            flags.entries, flags.exits, flags.short_entries, flags.short_exits,
+        )  # fmt: skip
+        dropped = {name: int(count) for name, count in zip(fills.DROPPED, account["dropped"][0], strict=True)}
+        return BacktestResult(
+            bars, flags, self.costs, self.risk, self.initial_capital, equity=equity, fills=done, dropped=dropped
+        )
+
+    def _allowed(self, flags: Signals, given: Any, bars: Bars) -> Signals:
+        """Refuse short entries where shorts are off; in a series of +1, 0, -1 a -1 then only closes."""
+        if self.risk.allow_short or not flags.short_entries.any():
+            return flags
+        if not isinstance(given, Signals | Mapping | pd.DataFrame):
+            return Signals(flags.entries, flags.exits)
+        row = int(np.argmax(flags.short_entries))
+        refuse("short_entries", f"a short entry at {bars.index[row]}", "set allow_short=True or leave them out")

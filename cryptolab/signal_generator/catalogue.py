@@ -1,0 +1,153 @@
+"""Strategies are plain functions of bars and parameters; the decorator gives them a name, a door and a source hash.
+
+    @strategy
+    def ema_cross(bars, fast=9, slow=21):
+        return long_while(EMA(bars, period=fast) > EMA(bars, period=slow))
+
+The same function is simulated, swept over a grid and stepped in paper trading. Defining a name again replaces it, so
+a notebook cell can be run twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable
+from functools import update_wrapper
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cryptolab.bars import Bars, as_bars
+from cryptolab.checks import known_keys, refuse, unknown_name
+from cryptolab.errors import InputError
+from cryptolab.signal_generator.signals import Signals
+
+STRATEGIES: dict[str, Strategy] = {}
+"""The catalogue: every strategy that was defined in this process, by name."""
+
+
+class Strategy:
+    """A function `f(bars, **parameters) -> Signals`, callable with Bars or a DataFrame.
+
+    name, doc: the function's. parameters: name -> default. source: its text, or None where it cannot be read; then
+    source_hash is that of its bytecode and constants, and `source_note` says so.
+    """
+
+    def __init__(self, function: Callable[..., Signals], source: str | None = None) -> None:
+        update_wrapper(self, function)
+        self.function = function
+        self.name = function.__name__
+        self.doc = inspect.getdoc(function) or ""
+        self.parameters = _defaults(function)
+        self.source = source if source is not None else _source(function)
+        digest = self.source.encode() if self.source is not None else _bytecode(function)
+        self.source_hash = hashlib.sha256(digest).hexdigest()
+        self.source_note = "" if self.source is not None else "source not readable: the hash is that of the bytecode"
+
+    def __call__(self, bars: Bars | pd.DataFrame, *values: Any, **parameters: Any) -> Signals:
+        """Return the strategy's Signals: one row per bar of Bars, or per row of a DataFrame.
+
+        Raises UnknownNameError for a parameter it does not have, InputError when it returns anything but Signals of
+        the right length.
+        """
+        if len(values) > len(self.parameters):
+            refuse(f"strategy {self.name!r}", f"{len(values)} parameters", f"give at most {len(self.parameters)}")
+        parameters = {**dict(zip(self.parameters, values, strict=False)), **parameters}
+        known_keys(f"parameter of strategy {self.name!r}", parameters, self.parameters)
+        door = as_bars(bars)
+        signals = self.function(door, **parameters)
+        said = f"strategy {self.name!r}" + "".join(f", {key}={value!r}" for key, value in parameters.items())
+        if not isinstance(signals, Signals):
+            refuse(said, f"a {type(signals).__name__}", "return Signals, as long_while(condition) does")
+        if len(signals) not in (len(door), len(door.rows)):
+            refuse(said, f"signals of {len(signals)} rows for {len(door)} bars", "return one row per bar")
+        placed = signals.on(door)
+        return placed if isinstance(bars, Bars) else placed.expand(door)
+
+    def __repr__(self) -> str:
+        parameters = ", ".join(f"{key}={value!r}" for key, value in self.parameters.items())
+        return f"<strategy {self.name}({parameters})>"
+
+
+def strategy(function: Callable[..., Signals]) -> Strategy:
+    """Make a plain function a strategy and put it into the catalogue under its name."""
+    made = Strategy(function)
+    STRATEGIES[made.name] = made
+    return made
+
+
+def get_strategy(name: str, folder: Path | None = None) -> Strategy:
+    """Return the strategy of that name in the catalogue, or the one in a file: "ideas/foo.py:foo".
+
+    A relative path is taken from `folder`, by default the working folder. A function in a file need not be decorated.
+    """
+    if ".py:" in name:
+        path, _, function = name.rpartition(":")
+        return _from_file((folder or Path.cwd()) / path, function)
+    if name not in STRATEGIES:
+        unknown_name("strategy", name, STRATEGIES)
+    return STRATEGIES[name]
+
+
+class _FreshLoader(SourceFileLoader):
+    """Compiles the file as it is now: Python's own cache takes an edit within the same second for no edit."""
+
+    def get_code(self, fullname: str) -> Any:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+def _from_file(path: Path, name: str) -> Strategy:
+    """Run the file and return its strategy; the whole file is the source, since the function may use the rest of it."""
+    if not path.is_file():
+        refuse("strategy file", str(path), "name an existing file, as in 'ideas/foo.py:foo'")
+    module_name = f"cryptolab_strategy_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    loader = _FreshLoader(module_name, str(path))
+    spec = importlib.util.spec_from_loader(module_name, loader)
+    assert spec is not None  # a loader of a file always gives one
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        loader.exec_module(module)
+    except InputError:
+        raise
+    except Exception as problem:
+        refuse(f"strategy file {path.name}", f"{type(problem).__name__}: {problem}", "correct the file")
+    found = getattr(module, name, None)
+    if found is None or not callable(found):
+        here = [key for key, value in vars(module).items() if isinstance(value, Strategy)]
+        unknown_name(f"strategy in {path.name}", name, here)
+    function = found.function if isinstance(found, Strategy) else found
+    return Strategy(function, source=path.read_text())
+
+
+def _defaults(function: Callable) -> dict[str, Any]:
+    """Return the parameters after `bars` with their defaults; one without a default is refused."""
+    arguments = list(inspect.signature(function).parameters.values())
+    name = function.__name__
+    if not arguments:
+        refuse(f"strategy {name!r}", "a function without arguments", f"write def {name}(bars, ...)")
+    for argument in arguments[1:]:
+        if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
+            refuse(f"strategy {name!r}", f"the argument {argument}", "name each parameter and give it a default")
+        if argument.default is argument.empty:
+            refuse(f"strategy {name!r}", f"the parameter {argument.name!r} without a default", "give it one")
+    return {argument.name: argument.default for argument in arguments[1:]}
+
+
+def _source(function: Callable) -> str | None:
+    try:
+        return textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError):
+        return None
+
+
+def _bytecode(function: Callable) -> bytes:
+    code = function.__code__
+    constants = tuple(constant for constant in code.co_consts if not inspect.iscode(constant))
+    return code.co_code + repr((constants, code.co_names, code.co_varnames)).encode()

@@ -1,0 +1,182 @@
+"""Signals: what a strategy wants at each bar's close, and the doors through which flags come in.
+
+One row per bar. A flag at the close of bar t is a market order at the open of the next real bar. `entries` open longs,
+`exits` close longs only; `short_entries` and `short_exits` likewise for shorts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cryptolab.bars import Bars
+from cryptolab.checks import known_keys, refuse
+
+FLAGS = ("entries", "exits", "short_entries", "short_exits")
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """Four boolean arrays of one length: one row per bar of the Bars, or per row of the frame, they belong to.
+
+    Arrays, lists and Series are taken; what is left out is all False. A Series brings its index, which has to be that
+    of the bars. NaN, and values that are neither True/False nor 1/0, are refused.
+    """
+
+    entries: Any
+    exits: Any = None
+    short_entries: Any = None
+    short_exits: Any = None
+    index: pd.Index | None = field(default=None, init=False)
+    """The index the flags came with, None for bare arrays."""
+    _condition: np.ndarray | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        index = None
+        arrays: dict[str, np.ndarray] = {}
+        for name in FLAGS:
+            value = getattr(self, name)
+            if value is None:
+                continue
+            arrays[name] = _flags(name, value)
+            if isinstance(value, pd.Series):
+                if index is not None and not index.equals(value.index):
+                    refuse(f"signals {name!r}", "an index of its own", "give all flags on the bars' index")
+                index = value.index
+        if not arrays:
+            refuse("signals", "no flags at all", "give at least entries")
+        length = len(next(iter(arrays.values())))
+        if any(len(array) != length for array in arrays.values()):
+            found = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
+            refuse("signals", f"flags of different lengths ({found})", "give one row per bar in each")
+        for name in FLAGS:
+            array = arrays.get(name)
+            object.__setattr__(self, name, np.zeros(length, bool) if array is None else array)
+        object.__setattr__(self, "index", index)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def on(self, bars: Bars) -> Signals:
+        """Return these signals with one row per real bar of `bars`; flags on rows without prices are left out.
+
+        Raises InputError when the index differs from the bars', or the length from both their bars and their rows.
+        """
+        if self.index is None and len(self) == len(bars):
+            return self
+        if self._condition is not None:
+            # turning true and false is between real bars: a row without prices in between must not hide it
+            return long_while(_placed(self._condition, self.index, bars))
+        return Signals(*(_placed(getattr(self, name), self.index, bars) for name in FLAGS))
+
+    def expand(self, bars: Bars) -> Signals:
+        """Return these signals on the rows of the frame `bars` came from: False on rows without prices."""
+        return Signals(*(bars.expand(getattr(self, name), False) for name in FLAGS))
+
+    def frame(self, index: pd.Index) -> pd.DataFrame:
+        """Return the flags as columns under `index`."""
+        return pd.DataFrame({name: getattr(self, name) for name in FLAGS}, index=index)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {int(getattr(self, name).sum()):,}" for name in FLAGS)
+        return f"Signals({len(self):,} bars: {counts})"
+
+
+def long_while(condition: Any) -> Signals:
+    """Be long while `condition` holds: enter at the close it turns true, exit at the close it turns false.
+
+    condition: one boolean per bar (an array, a list, or a Series); a comparison with NaN is false, so warm-ups are.
+    True at the first bar counts as turning true. After a stop the position comes back only when the condition has
+    been false and turns true again.
+    """
+    holds = _flags("condition", condition)
+    before = np.empty_like(holds)
+    before[:1] = False
+    before[1:] = holds[:-1]
+    entries, exits = holds & ~before, before & ~holds
+    signals = Signals(entries, exits)
+    object.__setattr__(signals, "_condition", holds)
+    object.__setattr__(signals, "index", condition.index if isinstance(condition, pd.Series) else None)
+    return signals
+
+
+def as_signals(signals: Any, bars: Bars) -> Signals:
+    """Turn what a caller has into Signals, one row per real bar of `bars`.
+
+    Taken are Signals, a Series or array of +1, 0, -1 (an entry is a +1 whose predecessor was not +1; -1 likewise
+    closes the long and enters a short, where shorts are allowed; 0 changes nothing), and a mapping or DataFrame with
+    the columns `entries`, `exits`, `short_entries`, `short_exits`.
+    """
+    if isinstance(signals, Signals):
+        return signals.on(bars)
+    if isinstance(signals, pd.DataFrame):
+        signals = {str(name): signals[name] for name in signals.columns}
+    if isinstance(signals, Mapping):
+        known_keys("signal column", signals, FLAGS)
+        if "entries" not in signals and "short_entries" not in signals:
+            refuse("signals", f"columns {', '.join(signals) or 'none'}", "give entries")
+        filled = {"entries": None, **signals}
+        return Signals(**filled).on(bars)
+    if isinstance(signals, pd.Series | np.ndarray | list | tuple):
+        return _from_directions(signals, bars)
+    refuse("signals", f"a {type(signals).__name__}", "give Signals, a Series of +1, 0, -1, or columns of flags")
+
+
+def _from_directions(signals: Any, bars: Bars) -> Signals:
+    """Read +1, 0, -1: the change to +1 buys, the change to -1 sells (and sells short)."""
+    index = signals.index if isinstance(signals, pd.Series) else None
+    values = np.asarray(signals)
+    if values.dtype == bool:
+        refuse("signals", "an array of True and False", "write long_while(condition) or Signals(entries, exits)")
+    if values.ndim != 1 or not np.issubdtype(values.dtype, np.number):
+        refuse("signals", f"{values.ndim} dimensions of {values.dtype}", "give one number (+1, 0, -1) per bar")
+    values = _placed(values, index, bars)
+    valid = (values == 0) | (values == 1) | (values == -1)
+    if not valid.all():
+        row = int(np.argmin(valid))
+        refuse("signals", f"{values[row]} at {bars.index[row]}", "give +1, 0 or -1")
+    before = np.concatenate([[0], values[:-1]])
+    up, down = (values == 1) & (before != 1), (values == -1) & (before != -1)
+    return Signals(up, down, down, up)
+
+
+def _flags(name: str, value: Any) -> np.ndarray:
+    """Return `value` as booleans; 1 and 0 count, NaN does not."""
+    array = value.to_numpy() if isinstance(value, pd.Series) else np.asarray(value)
+    if array.ndim != 1:
+        refuse(f"signals {name!r}", f"{array.ndim} dimensions", "give one flag per bar")
+    if array.dtype == bool:
+        return np.ascontiguousarray(array)
+    try:
+        numbers = array.astype(float)
+    except (TypeError, ValueError):
+        refuse(f"signals {name!r}", f"dtype {array.dtype}", "give True or False per bar")
+    if np.isnan(numbers).any():
+        refuse(f"signals {name!r}", f"NaN in row {int(np.argmax(np.isnan(numbers)))}", "give True or False per bar")
+    if not np.isin(numbers, (0.0, 1.0)).all():
+        refuse(f"signals {name!r}", f"values other than 0 and 1 ({array.dtype})", "give True or False per bar")
+    return numbers == 1.0
+
+
+def _placed(values: np.ndarray, index: pd.Index | None, bars: Bars) -> np.ndarray:
+    """Return one value per real bar, by index where there is one, else by length."""
+    if index is not None:
+        stamps = None
+        if isinstance(index, pd.DatetimeIndex) and index.tz is not None and len(index) == len(values):
+            stamps = index.tz_convert("UTC").as_unit("ns").asi8
+        if stamps is not None and np.array_equal(stamps, bars.time):
+            return values
+        if stamps is None or not np.array_equal(stamps, bars.rows.asi8):
+            refuse(
+                "signals", f"an index of {len(index)} rows ({index[0] if len(index) else 'empty'} on) that differs",
+                f"give them on the bars' own index ({len(bars.rows)} rows, {bars.rows[0]} on)",
+            )  # fmt: skip
+    elif len(values) == len(bars):
+        return values
+    if len(values) != len(bars.rows):
+        refuse("signals", f"{len(values)} rows for {len(bars.rows)} bars", "give one row per bar")
+    return values if bars.where is None else values[bars.where]

@@ -1,0 +1,163 @@
+"""Strategies: the decorator, the catalogue, files, and what a strategy may return."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cryptolab.bars import as_bars
+from cryptolab.errors import InputError, UnknownNameError
+from cryptolab.indicators import EMA, RSI, Ichimoku
+from cryptolab.signal_generator import (
+    STRATEGIES,
+    Signals,
+    Strategy,
+    ema_cross,
+    get_strategy,
+    ichimoku_trend,
+    long_while,
+    rsi_reversion,
+    strategy,
+)
+
+
+@pytest.fixture(autouse=True)
+def catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test defines is gone after it."""
+    monkeypatch.setattr("cryptolab.signal_generator.catalogue.STRATEGIES", dict(STRATEGIES))
+
+
+def test_defining_a_name_again_replaces_it(hourly_frame: pd.DataFrame) -> None:
+    @strategy
+    def idea(bars, level=100.0):
+        return long_while(bars.close > level)
+
+    first = get_strategy("idea")
+
+    @strategy
+    def idea(bars, level=100.0):  # noqa: F811
+        return long_while(bars.close < level)
+
+    assert get_strategy("idea") is not first
+    assert get_strategy("idea").source_hash != first.source_hash
+    bars = as_bars(hourly_frame)
+    assert (get_strategy("idea")(bars).entries != first(bars).entries).any()
+
+
+def test_parameters_are_taken_by_name_and_by_position(hourly_frame: pd.DataFrame) -> None:
+    bars = as_bars(hourly_frame)
+    by_name, by_position = ema_cross(bars, fast=5, slow=20), ema_cross(bars, 5, 20)
+    assert (by_name.entries == by_position.entries).all()
+    assert by_name.entries.sum() > 5
+
+
+def test_an_unknown_parameter_is_refused_with_the_nearest(hourly_frame: pd.DataFrame) -> None:
+    with pytest.raises(UnknownNameError, match="'fats': did you mean 'fast'"):
+        ema_cross(hourly_frame, fats=5)
+
+
+def test_an_unknown_strategy_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="'ema_kross': did you mean 'ema_cross'"):
+        get_strategy("ema_kross")
+
+
+def test_a_parameter_without_a_default_is_refused() -> None:
+    with pytest.raises(InputError, match="'period' without a default"):
+        Strategy(lambda bars, period: bars)
+
+
+def test_what_is_no_signals_is_refused_naming_the_parameters(hourly_frame: pd.DataFrame) -> None:
+    wrong = Strategy(lambda bars, fast=9: bars.close > 1)
+    with pytest.raises(InputError, match="fast=3: received a ndarray; return Signals"):
+        wrong(hourly_frame, fast=3)
+
+
+def test_a_wrong_length_is_refused(hourly_frame: pd.DataFrame) -> None:
+    wrong = Strategy(lambda bars: Signals(bars.close[5:] > 1))
+    with pytest.raises(InputError, match="signals of 495 rows for 500 bars"):
+        wrong(hourly_frame)
+
+
+def test_a_frame_gets_one_row_per_row_and_bars_one_per_bar(hourly_frame: pd.DataFrame) -> None:
+    holed = hourly_frame.copy()
+    holed.iloc[[10, 11], :4] = np.nan
+    assert len(ema_cross(holed)) == 500
+    assert len(ema_cross(as_bars(holed))) == 498
+    assert (ema_cross(holed).entries[np.r_[0:10, 12:500]] == ema_cross(as_bars(holed)).entries).all()
+
+
+def test_a_strategy_in_a_file_brings_the_whole_file_as_its_source(tmp_path: Path, hourly_frame: pd.DataFrame) -> None:
+    file = tmp_path / "ideas" / "foo.py"
+    file.parent.mkdir()
+    file.write_text(
+        "from cryptolab import long_while\nLEVEL = 100.0\n\ndef foo(bars, level=LEVEL):\n"
+        "    return long_while(bars.close > level)\n"
+    )
+    found = get_strategy("ideas/foo.py:foo", tmp_path)
+    assert found.source == file.read_text()
+    assert found.parameters == {"level": 100.0}
+    before = found(hourly_frame)
+    file.write_text(file.read_text().replace("LEVEL = 100.0", "LEVEL = 103.0"))
+    again = get_strategy("ideas/foo.py:foo", tmp_path)
+    assert again.source_hash != found.source_hash
+    assert (again(hourly_frame).exits != before.exits).any()
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "sentence"),
+    [
+        ("x = 1\n", "foo.py:foo", "unknown strategy in foo.py 'foo'"),
+        ("raise ValueError('no')\n", "foo.py:foo", "ValueError: no; correct the file"),
+        ("def foo(:\n", "foo.py:foo", "SyntaxError"),
+        ("", "bar.py:foo", "name an existing file"),
+    ],
+)
+def test_a_file_that_cannot_be_used_gets_one_sentence(tmp_path: Path, text: str, name: str, sentence: str) -> None:
+    (tmp_path / "foo.py").write_text(text)
+    with pytest.raises(InputError, match=sentence):
+        get_strategy(name, tmp_path)
+
+
+def test_where_the_source_cannot_be_read_the_bytecode_stands_for_it_and_that_is_said() -> None:
+    def unreadable(level: float) -> Strategy:
+        def idea(bars, shift=0):
+            return bars.close > 1.5
+
+        constants = tuple(level if constant == 1.5 else constant for constant in idea.__code__.co_consts)
+        idea.__code__ = idea.__code__.replace(co_filename="<nowhere>", co_consts=constants)
+        return Strategy(idea)
+
+    one, same, other = unreadable(1.0), unreadable(1.0), unreadable(2.0)
+    assert one.source is None
+    assert "bytecode" in one.source_note
+    assert one.source_hash == same.source_hash != other.source_hash
+
+
+def test_rsi_reversion_buys_below_and_sells_above(hourly_frame: pd.DataFrame) -> None:
+    bars = as_bars(hourly_frame)
+    rsi = RSI(bars, period=14)
+    signals = rsi_reversion(bars, oversold=35, overbought=65)
+    assert (signals.entries == (rsi < 35)).all()
+    assert (signals.exits == (rsi > 65)).all()
+    assert signals.entries.any()
+    assert signals.exits.any()
+    with pytest.raises(InputError, match="oversold below overbought"):
+        rsi_reversion(bars, oversold=70, overbought=30)
+
+
+def test_ichimoku_trend_is_long_above_the_cloud_with_tenkan_above_kijun(hourly_frame: pd.DataFrame) -> None:
+    bars = as_bars(hourly_frame)
+    lines = Ichimoku(bars)
+    holds = (bars.close > np.maximum(lines.senkou_a, lines.senkou_b)) & (lines.tenkan > lines.kijun)
+    signals = ichimoku_trend(bars)
+    assert (signals.entries == long_while(holds).entries).all()
+    assert signals.entries.any()
+
+
+def test_ema_cross_is_long_while_the_fast_average_is_above(hourly_frame: pd.DataFrame) -> None:
+    bars = as_bars(hourly_frame)
+    holds = EMA(bars, period=9) > EMA(bars, period=21)
+    assert (ema_cross(bars).exits == long_while(holds).exits).all()
