@@ -1,0 +1,6 @@
+"""Reports: tables (numbers), lints (doubts), charts (what figures are given) and sheets (arrangement)."""
+
+from cryptolab.reporting.sources import load_data
+from cryptolab.reporting.study import Study
+
+__all__ = ["Study", "load_data"]

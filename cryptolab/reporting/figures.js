@@ -1,0 +1,23 @@
+/* Draws each figure of a report that is not drawn yet. The page's first part brings plotly.js and this. */
+window.cryptolabDraw = () => {
+  const narrow = matchMedia("(max-width: 600px)").matches;
+  const finger = matchMedia("(pointer: coarse)").matches;
+  for (const holder of document.querySelectorAll(".cl-figure:not([data-drawn])")) {
+    holder.dataset.drawn = "yes";
+    const plot = holder.querySelector(".cl-plot");
+    const spec = JSON.parse(holder.querySelector("script").textContent);
+    plot.textContent = "";
+    // under a finger a drag has to scroll the page, not to zoom the figure
+    if (finger) spec.layout.dragmode = false;
+    Plotly.newPlot(plot, spec.data, spec.layout, {
+      responsive: true, displaylogo: false, displayModeBar: narrow ? false : "hover", doubleClick: "autosize",
+      // these and no others: plotly's own choice has a button that sends the figure to a server
+      modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+    });
+    const buttons = [...holder.querySelectorAll("button")];
+    buttons.forEach((button, i) => button.addEventListener("click", () => {
+      Plotly.update(plot, spec.choices[i].traces, spec.choices[i].layout);
+      buttons.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
+    }));
+  }
+};

@@ -1,0 +1,143 @@
+"""Numbers as a reader wants them: units, a real minus sign, "n/a" for what is undefined. And the verdict in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+NONE = "n/a"
+_THIN = "\u202f"  # narrow no-break space before a unit
+
+
+def plain(value: float, digits: int = 2) -> str:
+    """Return a number with `digits` decimals and thousands; n/a for NaN."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    shown = f"{abs(value):,.{digits}f}"
+    negative = value < 0 and any(digit not in "0.," for digit in shown)
+    return f"−{shown}" if negative else shown
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """Return a share as per cent: 0.341 is 34.1 %."""
+    shown = plain(value * 100 if value is not None else math.nan, digits)
+    return shown if shown == NONE else f"{shown}{_THIN}%"
+
+
+def points(value: float) -> str:
+    """Return a difference of two shares in percentage points, with its sign: 0.02 is +2.0 points."""
+    shown = plain(value * 100, 1)
+    return shown if shown == NONE else f"{'+' if value > 0 and shown != '0.0' else ''}{shown} points"
+
+
+def money(value: float) -> str:
+    """Return an amount: two decimals, none from a hundred thousand on, five digits below 1 (coin-quoted markets)."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    size = abs(value)
+    if 0 < size < 1:
+        return plain(value, min(10, 4 - math.floor(math.log10(size))))
+    return plain(value, 0 if size >= 100_000 else 2)
+
+
+def price(value: float) -> str:
+    """Return a price with about six significant digits."""
+    if value is None or not math.isfinite(value) or value == 0:
+        return NONE if value is None or not math.isfinite(value) else "0"
+    return plain(value, max(0, min(10, 5 - math.floor(math.log10(abs(value))))))
+
+
+def count(value: Any) -> str:
+    """Return a whole number with thousands."""
+    return plain(value, 0)
+
+
+def duration(value: Any) -> str:
+    """Return a length of time in its largest fitting unit; n/a for NaT."""
+    if value is None or pd.isna(value):
+        return NONE
+    minutes = pd.Timedelta(value).total_seconds() / 60
+    for unit, size in (("years", 365 * 1440), ("days", 1440), ("hours", 60)):
+        if minutes >= 2 * size:
+            return f"{minutes / size:,.1f} {unit}"
+    return f"{minutes:,.0f} minutes"
+
+
+def moment(value: Any) -> str:
+    """Return a time, UTC, to the minute; an en dash for NaT."""
+    return "–" if pd.isna(value) else f"{pd.Timestamp(value):%Y-%m-%d %H:%M}"
+
+
+def words(name: str) -> str:
+    """Return a column or metric name as words: max_drawdown is "Max drawdown"."""
+    return _NAMES.get(name, name.replace("_", " ").capitalize())
+
+
+def lowered(text: str) -> str:
+    """Return a text that may stand inside a sentence: its first letter small."""
+    return text[:1].lower() + text[1:]
+
+
+_NAMES = {
+    "cagr": "Growth a year (CAGR)",
+    "n_trades": "Closed trades",
+    "max_drawdown": "Maximum drawdown",
+    "fees_paid": "Commissions paid",
+    "commission": "Commission per side",
+    "fill": "Orders fill at",
+    "max_wait": "An entry waits for",
+    "max_position_size": "Position, share of equity",
+    "stop_loss_atr_multiplier": "Stop loss (ATR)",
+    "take_profit_atr_multiplier": "Take profit (ATR)",
+    "max_daily_loss": "Maximum daily loss",
+    "allow_short": "Shorts",
+    "behind_buy_and_hold": "Behind buy-and-hold",
+}
+
+FORMATS: dict[str, Callable[[Any], str]] = {
+    **dict.fromkeys(("total_return", "cagr", "max_drawdown", "volatility", "alpha", "win_rate", "exposure"), percent),
+    **dict.fromkeys(("sharpe_ratio", "sortino_ratio", "calmar_ratio", "beta", "profit_factor", "turnover"), plain),
+    **dict.fromkeys(("longest_drawdown", "average_holding_time"), duration),
+    **dict.fromkeys(("expectancy", "fees_paid", "final_equity"), money),
+    "n_trades": count,
+    "difference": points,
+}
+"""How each metric is written."""
+
+
+def outcome(total_return: float) -> str:
+    """Return "made 12.0 %" or "lost 34.1 %"; what rounds to nothing is said so."""
+    if not math.isfinite(total_return):
+        return "has no defined return"
+    if abs(total_return) < 0.0005:
+        return "ended where it began"
+    return f"{'made' if total_return > 0 else 'lost'} {percent(abs(total_return))}"
+
+
+def span(bars: Any) -> pd.Timedelta:
+    """Return the time from the first open to the last close."""
+    return pd.Timedelta(int(bars.time[-1] - bars.time[0]) + bars.interval, unit="ns")
+
+
+def verdict(result: Any, market: Any) -> list[str]:
+    """Return the sentences at the head of a report: what was won or lost against buy-and-hold, and by how much trading.
+
+    result, market: the runs of the strategy and of buy-and-hold. They state and never advise.
+    """
+    told = f"Over {duration(span(result.bars))}"
+    if not result.n_trades and result.exposure == 0:
+        return [f"{told} the strategy never traded, while buy-and-hold {outcome(market.total_return)}."]
+    own = "lost everything" if result.equity_curve.iloc[-1] <= 0 else outcome(result.total_return)
+    first = f"{told} the strategy {own}, while buy-and-hold {outcome(market.total_return)}."
+    fall = (
+        f"Its deepest fall was {percent(abs(result.max_drawdown))} (buy-and-hold: {percent(abs(market.max_drawdown))})."
+    )
+    closed = f"{count(result.n_trades)} {'trade' if result.n_trades == 1 else 'trades'}"
+    paid = f"{money(result.fees_paid)} in commissions"
+    if result.fees_paid <= result.initial_capital:  # after much growth the share would say nothing
+        paid += f", {percent(result.fees_paid / result.initial_capital)} of the capital it began with"
+    traded = f"It closed {closed}, held a position {percent(result.exposure, 0)} of the time and paid {paid}."
+    return [first, fall, traded]
