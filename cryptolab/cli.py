@@ -1,0 +1,321 @@
+"""The command line: parses, calls one function below, prints. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from cryptolab import __version__
+from cryptolab.errors import CryptolabError, InputError
+
+FAILED, WRONG_USE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+
+# plain help: the rich one takes four times as long to load
+app = typer.Typer(name="cryptolab", add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+
+_WrongUse: Any = typer.BadParameter.__base__  # UsageError, which typer itself does not export
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM (cron, systemd, a container that stops): what runs is ended and cleaned up as by Ctrl-C."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong use, 130 interrupted, 143 terminated.
+
+    An error is one sentence on stderr.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    arguments = sys.argv[1:]
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    debug = "--debug" in arguments[:end]  # works behind a command too: it is usually added to a line that failed
+    arguments = [word for position, word in enumerate(arguments) if word != "--debug" or position > end]
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without a minus sign
+    try:
+        code = _call(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    except _Terminated:
+        _say("terminated.", debug)
+        code = TERMINATED
+    except KeyboardInterrupt:
+        _say("interrupted.", debug)
+        code = INTERRUPTED
+    except _WrongUse as error:
+        command = error.ctx.command_path if error.ctx else "cryptolab"
+        _say(f"{_one_line(error.format_message()).rstrip('.')}; see `{command} --help`.", debug)
+        code = WRONG_USE
+    except CryptolabError as error:
+        _say(_one_line(error), debug)
+        code = WRONG_USE if isinstance(error, InputError) else FAILED
+    except Exception as error:
+        _say(
+            f"{type(error).__name__}: {_one_line(error).rstrip('.')}; run again with --debug for the traceback.", debug
+        )
+        code = FAILED
+    sys.exit(code)
+
+
+def _call(arguments: Sequence[str]) -> int:
+    """Parse and run one command; return its exit code. typer's own frame would print errors in its own way."""
+    command: Any = typer.main.get_command(app)
+    try:
+        with command.make_context("cryptolab", list(arguments) or ["--help"]) as context:
+            command.invoke(context)
+    except typer.Exit as done:
+        return int(done.exit_code)
+    return 0
+
+
+def _say(sentence: str, debug: bool) -> None:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    print(f"cryptolab: {sentence}", file=sys.stderr)
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split())
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"cryptolab {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def cryptolab(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """State a trading idea as a plain function and learn whether it holds.
+
+    \b
+    Example: cryptolab run study
+    Each command has its own help: cryptolab backtest --help
+    """
+
+
+@app.command()
+def indicators(as_json: Json = False) -> None:
+    """List the indicators.
+
+    Name, inputs, parameters with their defaults, outputs, and the rows before the first value.
+
+    \b
+    Example: cryptolab indicators
+    """
+    from cryptolab.indicators import INDICATORS
+
+    _show(
+        [
+            {
+                "name": each.name,
+                "inputs": list(each.inputs),
+                "parameters": each.parameters,
+                "outputs": list(each.outputs),
+                "lookback": each.lookback(),
+            }
+            for each in INDICATORS.values()
+        ],
+        as_json,
+    )
+
+
+@app.command()
+def strategies(as_json: Json = False) -> None:
+    """List the strategies with their parameters.
+
+    \b
+    Example: cryptolab strategies
+    """
+    from cryptolab.signal_generator import STRATEGIES
+
+    _show(
+        [
+            {"name": each.name, "parameters": each.parameters, "description": each.doc.partition("\n\n")[0]}
+            for each in STRATEGIES.values()
+        ],
+        as_json,
+    )
+
+
+@app.command()
+def backtest(
+    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="A strategy's name, or FILE.py:NAME.")],
+    file: Annotated[Path | None, typer.Option(help="Candles: a Parquet or CSV file.")] = None,
+    simulated: Annotated[bool, typer.Option("--simulated", help="Use the simulated market instead of a file.")] = False,
+    bars: Annotated[int, typer.Option(help="Length of the simulated market.")] = 26_280,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated market.")] = 7,
+    symbol: Annotated[str | None, typer.Option(help="BASE/QUOTE, where the file does not say it.")] = None,
+    timeframe: Annotated[str | None, typer.Option(help="1m to 1w, where the file does not say it.")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A parameter of the strategy. Repeatable.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting of the engine: costs, risk, capital. Repeatable."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Backtest one strategy and print its numbers.
+
+    \b
+    Examples:
+      cryptolab backtest ema_cross --simulated
+      cryptolab backtest ema_cross --file btc.parquet --param fast=9 --set stop_loss=0.05
+    """
+    if (file is None) == (not simulated):
+        raise InputError("the bars: received both a file and --simulated, or neither; give --file FILE or --simulated.")
+    from cryptolab.jobs.single import backtest as run
+    from cryptolab.jobs.single import described
+
+    parameters, config = _pairs("--param", param), _pairs("--set", set_)
+    result = run(
+        strategy,
+        bars if file is None else file,
+        symbol=symbol,
+        timeframe=timeframe,
+        seed=seed,
+        parameters=parameters,
+        config=config,
+    )
+    if as_json:
+        _json({"strategy": strategy, "parameters": parameters, **described(result)})
+        return
+    from cryptolab.reporting.wording import FORMATS, words
+
+    if simulated:
+        print("SIMULATED market")
+    print(repr(result.bars))
+    rows = [{"metric": words(name), "value": FORMATS.get(name, str)(value)} for name, value in result.metrics.items()]
+    rows += [{"metric": f"Dropped: {why}", "value": f"{count:,}"} for why, count in result.dropped.items() if count]
+    _table(rows)
+
+
+@app.command()
+def run(
+    job: Annotated[
+        str, typer.Argument(metavar="JOB", help="A job in papermill_jobs/, or the path of a job's YAML file.")
+    ],
+    params: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The parameters; by default the job's own.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="One parameter above the file's; a.b=c reaches into a mapping."
+        ),
+    ] = None,
+) -> None:
+    """Run a job: a notebook with parameters.
+
+    The executed notebook, the report as HTML, metrics.json and manifest.json go into a folder of reports/ of its own.
+
+    \b
+    Examples:
+      cryptolab run study
+      cryptolab run study --params params/demo.yaml --set strategy_params.fast=12 --set backtest.stop_loss=0.05
+    """
+    from cryptolab.jobs import run_job
+
+    done = run_job(job, params, _pairs("--set", set_))
+    print(done.html or done.notebook)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Look at what cryptolab needs.
+
+    Versions, optional parts, settings, folders, recorded data. Exits with 1 when something required is broken.
+
+    \b
+    Example: cryptolab doctor
+    """
+    from cryptolab.jobs.doctor import BROKEN, examine
+
+    findings = examine()
+    _show([finding._asdict() for finding in findings], as_json)
+    if any(finding.state == BROKEN for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+def _pairs(option: str, given: Iterable[str] | None) -> dict[str, Any]:
+    """Return NAME=VALUE texts as a mapping; a value is read as YAML: 9, 0.05, true, null, [1, 2], text."""
+    found: dict[str, Any] = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise InputError(f"{option}: received {text!r}; write NAME=VALUE.")
+        if name in found:
+            raise InputError(f"{option}: received {name!r} twice; give it once.")
+        found[name] = _value(option, value)
+    return found
+
+
+def _value(option: str, text: str) -> Any:
+    import yaml
+
+    try:
+        return float(text) if "e" in text.lower() and text[:1] in "-+.0123456789" else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError):  # YAML 1.1 takes 1e-3 for a text, and some texts for broken YAML
+        return text
+
+
+def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        _json(rows)
+    else:
+        _table(rows)
+
+
+def _json(content: Any) -> None:
+    import json
+
+    print(json.dumps(content, indent=2, default=str))
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    """Print a table: rich's on a terminal; else plain columns, one row a line, which grep and awk can read."""
+    titles = list(rows[0]) if rows else []
+    cells = [[_cell(row[title]) for title in titles] for row in rows]
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*titles, header_style="bold")
+        for line in cells:
+            table.add_row(*map(Text, line))
+        Console().print(table)
+        return
+    widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
+    for line in [titles, *cells]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={entry}" for name, entry in value.items()) or "-"
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "-"
+    return str(value).replace("\n", " ")

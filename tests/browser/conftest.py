@@ -1,0 +1,52 @@
+"""One study of the simulated market, run by the command line for all tests of this folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.chrome import Chrome
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run_study(home: Path, *arguments: str) -> Path:
+    """Run the study in a project of its own at `home`; return the run's folder."""
+    home.mkdir()
+    shutil.copy(ROOT / "config.yaml", home)
+    for name in ("notebooks", "papermill_jobs", "params"):
+        shutil.copytree(ROOT / name, home / name, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    command = [sys.executable, "-m", "cryptolab", "run", "study", *arguments]
+    environment = {**os.environ, "CRYPTOLAB_HOME": str(home)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip()).parent
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run over 5,000 simulated hours, whose title tries to be markup."""
+    home = tmp_path_factory.mktemp("study") / "home"
+    title = 'title=<b id=injected>R&D</b> "study"'
+    return run_study(home, "--set", "data.simulated.bars=5000", "--set", title, "--set", "strategy_params.fast=12")
+
+
+@pytest.fixture(scope="session")
+def manifest(study: Path) -> dict[str, Any]:
+    """What the run says it was made from."""
+    return json.loads((study / "manifest.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def chrome(browser: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """A running headless browser."""
+    with Chrome(browser, tmp_path_factory.mktemp("chrome") / "profile") as started:
+        yield started

@@ -1,0 +1,113 @@
+"""The main job's report, from the command line to a reader's browser."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from cryptolab.backtesting import BacktestEngine
+from cryptolab.data_fetchers import simulate
+from cryptolab.signal_generator import ema_cross
+from tests.browser.chrome import Chrome, Page
+from tests.browser.conftest import run_study
+
+PHONE, DESK = (390, 844), (1280, 900)
+SECTIONS = ("Data", "Strategy", "buy-and-hold", "Equity", "Monthly", "Trades on candles", "fills", "Checks")
+# every drawn figure, with how many marks (paths with a shape) its plot areas hold
+FIGURES = """[...document.querySelectorAll('.js-plotly-plot')].map(figure => ({
+    svg: figure.querySelectorAll('svg.main-svg').length,
+    width: figure.getBoundingClientRect().width,
+    marks: [...figure.querySelectorAll('.cartesianlayer path')].filter(path => path.getAttribute('d')).length,
+}))"""
+
+
+def open_report(chrome: Chrome, folder: Path, size: tuple[int, int]) -> Page:
+    """Open the report as a reader does and scroll through it, so that figures drawn on sight are drawn."""
+    page = chrome.open(folder / "study.html", *size)
+    page.evaluate("""(async () => {
+        for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight / 2) {
+            scrollTo(0, y);
+            await new Promise(done => setTimeout(done, 60));
+        }
+        scrollTo(0, 0);
+    })()""")
+    page.wait("document.querySelectorAll('.js-plotly-plot svg.main-svg').length >= 2")
+    return page
+
+
+def test_the_run_leaves_what_it_promises(study: Path) -> None:
+    assert {path.name for path in study.iterdir()} == {"study.ipynb", "study.html", "metrics.json", "manifest.json"}
+    book = nbformat.read(study / "study.ipynb", as_version=4)
+    printed = [out for cell in book.cells for out in cell.get("outputs", []) if out.output_type == "stream"]
+    assert printed == []  # no warning, no debugging left over
+    assert (study / "study.html").stat().st_size < 8e6
+
+
+def test_the_numbers_are_the_engines(study: Path, manifest: dict[str, Any]) -> None:
+    bars = simulate(5000, "1h", seed=7)
+    settings = {"initial_capital": 10000, "commission": 0.001, "slippage": 0.0005}
+    result = BacktestEngine(settings).run(bars, ema_cross(bars, fast=12, slow=168))
+    metrics = json.loads((study / "metrics.json").read_text())["strategy"]
+    for name in ("total_return", "sharpe_ratio", "max_drawdown", "n_trades", "profit_factor", "fees_paid"):
+        assert math.isclose(metrics[name], result[name], rel_tol=1e-9), name
+    assert manifest["data"]["fingerprint"] == bars.fingerprint
+    assert manifest["strategy"]["parameters"] == {"fast": 12, "slow": 168}
+    assert manifest["strategy"]["source_hash"] == ema_cross.source_hash
+    assert manifest["seed"] == 7
+    assert manifest["run"]["status"] == "done"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_the_report_opens_offline_and_draws(chrome: Chrome, study: Path, size: tuple[int, int]) -> None:
+    page = open_report(chrome, study, size)
+    figures = page.evaluate(FIGURES)
+    assert len(figures) >= 2
+    for figure in figures:
+        assert figure["svg"] >= 1
+        assert figure["marks"] > 2
+        assert 0 < figure["width"] <= size[0]
+    text = page.evaluate("document.body.innerText")
+    assert "SIMULATED" in text
+    assert "educational" in text
+    assert [section for section in SECTIONS if section.lower() not in text.lower()] == []
+    assert "In [" not in text
+    # wide tables scroll in their own box; the page itself never moves sideways
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.complaints == []
+    leaving = [url for url in page.requests if not url.startswith(("data:", "blob:")) and url != study_url(study)]
+    assert leaving == []
+    assert len(page.screenshot(study.parent / f"{size[0]}.png").read_bytes()) > 50_000
+
+
+@pytest.mark.browser
+def test_markup_in_a_title_stays_text(chrome: Chrome, study: Path) -> None:
+    page = open_report(chrome, study, DESK)
+    assert page.evaluate("document.title") == '<b id=injected>R&D</b> "study"'
+    assert page.evaluate("document.getElementById('injected')") is None
+    assert '<b id=injected>R&D</b> "study"' in page.evaluate("document.body.innerText")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_the_study_of_real_hours(chrome: Chrome, real_data: Path, tmp_path: Path) -> None:
+    file = f"data.file={real_data}/ohlcv/BTCUSDT/1h.parquet"  # else the variable's default, beside the project
+    folder = run_study(tmp_path / "home", "--params", "params/btc_1h.yaml", "--set", file)
+    page = open_report(chrome, folder, DESK)
+    text = page.evaluate("document.body.innerText")
+    assert "BTC/USDT" in text
+    assert "SIMULATED" not in text
+    assert page.complaints == []
+    assert all(figure["marks"] > 2 for figure in page.evaluate(FIGURES))
+    assert json.loads((folder / "manifest.json").read_text())["data"]["bars"] > 70_000
+
+
+def study_url(folder: Path) -> str:
+    """Return the address the report was opened under."""
+    return (folder / "study.html").resolve().as_uri()
