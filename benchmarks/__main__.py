@@ -29,7 +29,7 @@ def table(rows: list[Row]) -> str:
     """Return the rows as a Markdown table."""
     lines = ["| what | ours | peer | ratio | wanted | |", "|---|---|---|---|---|---|"]
     for row in rows:
-        verdict = "met" if row.met else "**missed**"
+        verdict = {True: "met", False: "**missed**", None: ""}[row.met]
         lines.append(f"| {row.name} | {row.ours} | {row.peer} | {row.ratio} | {row.target} | {verdict} |")
     return "\n".join(lines)
 

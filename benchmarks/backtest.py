@@ -64,7 +64,8 @@ def measure() -> list[Row]:
     df = minutes()
     signals = cross(df)
     result, peer = ours(df, signals), theirs(df, signals)
-    for name in ("total_return", "sharpe_ratio", "max_drawdown", "win_rate", "profit_factor"):
+    # vectorbt's year for the Calmar ratio is counted in bars, ours by the calendar: over gaps they differ by 1e-6
+    for name in ("total_return", "sharpe_ratio", "sortino_ratio", "max_drawdown", "win_rate", "profit_factor"):
         assert abs(result[name] - peer[name]) <= 1e-9 * max(1.0, abs(peer[name])), (name, result[name], peer[name])
     fast, slow, bare = best(
         3, lambda: ours(df, signals), lambda: theirs(df, signals), lambda: theirs(df, signals, metrics=False)
@@ -81,7 +82,7 @@ def measure() -> list[Row]:
         Row(name, seconds(fast), f"vectorbt {seconds(slow)}", f"{slow / fast:.0f}×", "≥ 500×", slow / fast >= 500),
         Row(
             "the same, vectorbt's simulation alone, without any metric", seconds(fast), f"vectorbt {seconds(bare)}",
-            f"{bare / fast:.0f}×", "printed", True,
+            f"{bare / fast:.0f}×", "-", None,
         ),
         Row(
             "memory added by it", f"{little:.0f} MB", f"vectorbt {much:.0f} MB", f"{little / much:.2f}",

@@ -18,14 +18,14 @@ HOURS = REAL_DATA / "ohlcv" / "BTCUSDT" / "1h.parquet"
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. ratio: as `target` reads it; met: whether it does."""
+    """One line of the table. ratio: as `target` reads it; met: whether it does, None where nothing is wanted."""
 
     name: str
     ours: str
     peer: str
     ratio: str
     target: str
-    met: bool
+    met: bool | None
 
 
 def best(runs: int, *functions: Callable[[], object]) -> list[float]:

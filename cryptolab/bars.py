@@ -35,7 +35,11 @@ TIMEFRAMES: dict[str, int] = {
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 UNKNOWN = "unknown"
-_MONDAY = 4 * DAY  # the first Monday after the epoch, which was a Thursday
+SIMULATED = "simulated"
+QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD", "EUR", "GBP", "TRY", "BTC", "ETH", "BNB")
+"""Quote currencies that a symbol written in one word is split at."""
+MONDAY = 4 * DAY
+"""The first Monday after the epoch (a Thursday): weeks begin at multiples of seven days from it."""
 _MEMO_BYTES = 256 * 2**20
 
 _FAULTS = {
@@ -114,7 +118,7 @@ class Bars:
         columns, owner = _columns(df)
         name, interval = _timeframe(rows, timeframe)
         time = rows.asi8
-        offset = _MONDAY if name == "1w" else 0
+        offset = MONDAY if name == "1w" else 0
         kind, row, unpriced = door.faults(time, *columns, interval, offset)
         if kind != door.SOUND:
             received, instead = _FAULTS[kind]
@@ -166,6 +170,11 @@ class Bars:
         return TIMEFRAMES[self.timeframe]
 
     @property
+    def simulated(self) -> bool:
+        """Whether these bars come from the simulated market and never traded."""
+        return self.source == SIMULATED
+
+    @property
     def periods_per_year(self) -> float:
         """Bars in a year of 365 days of 24 hours."""
         return 365 * DAY / self.interval
@@ -210,7 +219,7 @@ class Bars:
 
     def frame(self) -> pd.DataFrame:
         """Return the real bars as a DataFrame."""
-        return pd.DataFrame({name: getattr(self, name) for name in COLUMNS}, index=self.index)
+        return pd.DataFrame({name: getattr(self, name) for name in COLUMNS}, index=self.index.rename("timestamp"))
 
     def resample(self, timeframe: str) -> Bars:
         """Return higher bars, whole periods only: a first period that began before the data, and a last one that they
@@ -223,7 +232,7 @@ class Bars:
             refuse("timeframe", f"{timeframe!r} for bars of {self.timeframe}", "give a multiple of it", DataError)
         if interval == self.interval:
             return self
-        offset = _MONDAY if timeframe == "1w" else 0
+        offset = MONDAY if timeframe == "1w" else 0
         count, time, *columns = door.resample(*self.arrays, interval, offset)
         first = int(time[0] < self.time[0])
         last = count - int(time[count - 1] + interval > self.time[-1] + self.interval)
@@ -262,13 +271,14 @@ def symbol_name(symbol: str) -> str:
         refuse("symbol", repr(symbol), "write BASE/QUOTE, as in 'BTC/USDT'")
     if symbol == UNKNOWN:
         return symbol
-    name = symbol.strip().upper().replace("-", "/")
+    name = symbol.strip().upper().replace("-", "/").replace("_", "/")
+    if len(name.split()) > 1:
+        refuse("symbol", repr(symbol), "write BASE/QUOTE, as in 'BTC/USDT'")
     if "/" in name:
         return name
-    for quote in ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD", "EUR", "GBP", "TRY", "BTC", "ETH", "BNB"):
-        if name.endswith(quote) and len(name) > len(quote):
-            return f"{name[: -len(quote)]}/{quote}"
-    return name
+    # BNBUSD may be BNB/USD or BN/BUSD: split only where one quote currency fits
+    quotes = [quote for quote in QUOTES if name.endswith(quote) and len(name) > len(quote)]
+    return f"{name[: -len(quotes[0])]}/{quotes[0]}" if len(quotes) == 1 else name
 
 
 def _utc_index(df: pd.DataFrame) -> pd.DatetimeIndex:
@@ -286,7 +296,7 @@ def _utc_index(df: pd.DataFrame) -> pd.DatetimeIndex:
         )
     if index.hasnans:
         refuse("the index", f"no timestamp in row {int(np.argmax(index.isna()))}", "leave the row out", DataError)
-    index = _nanoseconds(index.tz_convert("UTC"))
+    index = nanoseconds(index.tz_convert("UTC"))
     _, _, row = door.spacing(index.asi8)
     if row >= 0:
         kind = "a duplicate" if index[row] == index[row - 1] else f"a bar after {index[row - 1]}"
@@ -294,7 +304,7 @@ def _utc_index(df: pd.DataFrame) -> pd.DatetimeIndex:
     return index
 
 
-def _nanoseconds(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
+def nanoseconds(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """Return the index in nanoseconds and in one piece (every second row of a frame is not): kernels want it so."""
     stamps = index.asi8
     if index.unit == "ns" and stamps.flags.c_contiguous:
@@ -318,15 +328,15 @@ def _columns(df: pd.DataFrame) -> tuple[list[np.ndarray], Any]:
         if len(names.get(name, [])) != 1:
             found = "it twice" if name in names else ", ".join(map(str, df.columns)) or "no columns"
             refuse(f"column {name!r} (first row {df.index[0]})", found, f"give one column {name!r}", DataError)
-    # the shallow copy makes pandas copy on the next write to df, so that views of it never change under us
-    owner = df[[names[name][0] for name in COLUMNS]].copy(deep=False)
+    # while these are held, pandas copies before it writes to df, so that views of it never change under us
+    owner = [df[names[name][0]] for name in COLUMNS]
     kinds = pd.api.types
     columns = []
-    for position, name in enumerate(COLUMNS):
-        series = owner.iloc[:, position]
+    for name, series in zip(COLUMNS, owner, strict=True):
         real = kinds.is_numeric_dtype(series.dtype) and not kinds.is_complex_dtype(series.dtype)
         if not real or kinds.is_bool_dtype(series.dtype):
-            found = f"dtype {series.dtype}, first {series.iloc[0]!r} at {df.index[0]}"
+            row = next((i for i, value in enumerate(series) if not isinstance(value, int | float)), 0)
+            found = f"dtype {series.dtype}, {series.iloc[row]!r} at {df.index[row]}"
             refuse(f"column {name!r}", found, "give numbers (float64)", DataError)
         columns.append(np.ascontiguousarray(series.to_numpy(dtype=np.float64, na_value=np.nan)))
     return columns, owner
@@ -337,10 +347,12 @@ def _timeframe(rows: pd.DatetimeIndex, timeframe: str | None) -> tuple[str, int]
     if timeframe is not None:
         return timeframe, TIMEFRAMES[one_of("timeframe", timeframe, TIMEFRAMES)]
     if len(rows) == 1:
-        refuse("the frame", f"one row ({rows[0]})", f"say timeframe= ({' | '.join(TIMEFRAMES)})", DataError)
+        refuse("the frame", f"one row ({rows[0]})", "say timeframe= in read(...) or Bars.from_frame(...)", DataError)
     smallest, row, _ = door.spacing(rows.asi8)
     for name, interval in TIMEFRAMES.items():
         if interval == smallest:
+            if (rows.asi8[-1] - rows.asi8[0]) // interval >= 2 * len(rows):
+                _off_usual_grid(rows)  # one stray row would make nearly all others look like gaps
             return name, interval
     _off_usual_grid(rows)
     refuse(
@@ -350,13 +362,14 @@ def _timeframe(rows: pd.DatetimeIndex, timeframe: str | None) -> tuple[str, int]
 
 
 def _off_usual_grid(rows: pd.DatetimeIndex) -> None:
-    """Refuse the first bar off the grid of the most common spacing, where that is a timeframe."""
+    """Refuse the first bar off the grid of the spacing that most bars have, where that is a timeframe."""
     steps, counts = np.unique(np.diff(rows.asi8), return_counts=True)
     usual = steps[np.argmax(counts)]
     for name, interval in TIMEFRAMES.items():
-        if interval == usual:
-            off = (rows.asi8 - (_MONDAY if name == "1w" else 0)) % interval != 0
-            received, instead = _FAULTS[door.OFF_GRID]
+        off = (rows.asi8 - (MONDAY if name == "1w" else 0)) % interval != 0
+        if interval == usual and off.any():
+            received, _ = _FAULTS[door.OFF_GRID]
+            instead = f"leave it out, or say timeframe= if most bars are missing on purpose ({' | '.join(TIMEFRAMES)})"
             refuse(f"bar {rows[int(np.argmax(off))]}", received.format(timeframe=name), instead, DataError)
 
 

@@ -5,12 +5,16 @@ Public functions check at their door with these; nothing below a door checks aga
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import functools
 import math
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from cryptolab.errors import InputError, UnknownNameError
+
+_Record = TypeVar("_Record")
 
 
 def refuse(what: str, received: object, instead: str, error: type[InputError] = InputError) -> NoReturn:
@@ -19,7 +23,7 @@ def refuse(what: str, received: object, instead: str, error: type[InputError] = 
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return "did you mean 'x'?" for the known name nearest to `name`, else the list of the known names."""
+    """Return "did you mean 'x'" for the known name nearest to `name`, else the list of the known names."""
     names = sorted(known)
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     if close:
@@ -38,6 +42,20 @@ def known_keys(kind: str, given: Iterable[str], known: Iterable[str]) -> None:
     for name in given:
         if name not in names:
             unknown_name(kind, name, names)
+
+
+def named_fields(cls: type[_Record]) -> type[_Record]:
+    """Make a dataclass refuse an unknown field by its nearest name instead of with a bare TypeError."""
+    plain = cls.__init__
+    names = [field.name for field in dataclasses.fields(cls) if field.init]  # type: ignore[arg-type]
+
+    @functools.wraps(plain)
+    def __init__(self: _Record, *values: Any, **fields: Any) -> None:
+        known_keys(f"field of {cls.__name__}", fields, names)
+        plain(self, *values, **fields)
+
+    setattr(cls, "__init__", __init__)  # noqa: B010 (a plain assignment has no type that fits)
+    return cls
 
 
 def one_of(what: str, value: Any, options: Iterable[str]) -> str:

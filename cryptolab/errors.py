@@ -3,7 +3,7 @@
     CryptolabError                      catch this to catch them all
     ├── InputError (also ValueError)    an argument, a setting or data that cannot be used as given
     │   ├── DataError                   rows that cannot be bars
-    │   └── UnknownNameError            a name nobody knows, with the nearest one that somebody does
+    │   └── UnknownNameError (KeyError) a name nobody knows, with the nearest one that somebody does
     └── RunError                        a run that began and failed; what it left behind is named
 
 Each message is one sentence in one shape: what, what was received, what to write instead (see `checks.refuse`).
@@ -26,8 +26,10 @@ class DataError(InputError):
     """Rows that cannot be bars; the message names the first offending timestamp."""
 
 
-class UnknownNameError(InputError):
+class UnknownNameError(InputError, KeyError):
     """A parameter, indicator, strategy or key that nothing here has."""
+
+    __str__ = Exception.__str__  # KeyError's own would put the sentence into quotes
 
 
 class RunError(CryptolabError):

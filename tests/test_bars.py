@@ -353,9 +353,39 @@ def test_the_first_bar_off_the_grid_is_named() -> None:
     stamps = frame.index.tz_localize(None).to_numpy().copy()
     stamps[6:8] += np.timedelta64(17, "m")
     frame.index = pd.DatetimeIndex(stamps, tz="UTC")
-    expected = "bar 2024-01-01 06:17:00+00:00: received a bar off the 1h grid; give bars that open at multiples"
-    assert refusal(frame, timeframe="1h").startswith(expected)
-    assert refusal(frame).startswith(expected)  # 43 minutes are no timeframe: the usual spacing is
+    expected = "bar 2024-01-01 06:17:00+00:00: received a bar off the 1h grid; "
+    assert refusal(frame, timeframe="1h").startswith(expected + "give bars that open at multiples")
+    assert refusal(frame).startswith(expected + "leave it out")  # 43 minutes are no timeframe: the usual spacing is
+
+
+def test_one_stray_row_does_not_make_all_others_gaps_of_a_smaller_timeframe() -> None:
+    frame = hours(100)
+    stray = frame[50:51].set_axis(frame.index[50:51] + pd.Timedelta("45min"))
+    mixed = pd.concat([frame, stray]).sort_index()
+    assert refusal(mixed).startswith("bar 2024-01-03 02:45:00+00:00: received a bar off the 1h grid; leave it out")
+    assert as_bars(mixed, timeframe="15m").timeframe == "15m"
+
+
+def test_a_column_of_texts_names_the_first_that_is_no_number() -> None:
+    frame = hours().astype({"close": object})
+    frame.iloc[7, 3] = "abc"
+    assert refusal(frame) == (
+        "column 'close': received dtype object, 'abc' at 2024-01-01 07:00:00+00:00; give numbers (float64)."
+    )
+
+
+def test_columns_in_another_order_are_views_too() -> None:
+    frame = hours()[["volume", "close", "low", "high", "open"]]
+    assert np.shares_memory(as_bars(frame).close, frame["close"].to_numpy())
+
+
+def test_bars_travel_read_only_and_as_frames_keep_the_name_of_their_index() -> None:
+    bars = as_bars(hours(), symbol="A/B")
+    again = pickle.loads(pickle.dumps(bars))
+    assert again.fingerprint == bars.fingerprint
+    assert not again.close.flags.writeable
+    assert bars.frame().index.name == "timestamp"
+    assert not bars.simulated
 
 
 def test_a_whole_series_off_the_grid_is_refused() -> None:
@@ -378,7 +408,9 @@ def test_frames_without_bars_are_refused() -> None:
     assert refusal(pd.DataFrame()) == "the frame: received no rows; give at least one bar."
     expected = "the frame: received 10 rows without prices; give at least one row with four prices."
     assert refusal(hours().assign(close=np.nan)) == expected
-    expected = f"the frame: received one row (2024-01-01 00:00:00+00:00); say timeframe= {NAMED}."
+    expected = (
+        "the frame: received one row (2024-01-01 00:00:00+00:00); say timeframe= in read(...) or Bars.from_frame(...)."
+    )
     assert refusal(hours()[:1]) == expected
 
 
@@ -402,7 +434,9 @@ def test_an_unknown_timeframe_is_refused(timeframe: Any) -> None:
     ("given_name", "name"),
     [
         ("BTC/USDT", "BTC/USDT"), ("btc/usdt", "BTC/USDT"), ("BTCUSDT", "BTC/USDT"), ("BTC-USDT", "BTC/USDT"),
-        ("BTC-USD", "BTC/USD"), ("ethbtc", "ETH/BTC"), (" SOL-EUR ", "SOL/EUR"), ("BTCFDUSD", "BTC/FDUSD"),
+        ("BTC-USD", "BTC/USD"), ("ethbtc", "ETH/BTC"), (" SOL-EUR ", "SOL/EUR"), ("BTC_USDT", "BTC/USDT"),
+            ("BNBUSD", "BNBUSD"), ("DOTUSD", "DOTUSD"), ("BTCFDUSD", "BTCFDUSD"),  # BNB/USD or BN/BUSD: not guessed
+
         ("unknown", "unknown"), ("USDT", "USDT"), ("SPX", "SPX"),
     ],
 )  # fmt: skip

@@ -21,6 +21,10 @@ ATR_PERIOD = 14
 """Bars of the ATR that stop and target multiples are measured in."""
 
 
+_NO_ATR = np.empty(0)
+_NO_ATR.flags.writeable = False  # as the ATR itself: the kernel is compiled once
+
+
 class BacktestEngine:
     """Simulates signals on one symbol's bars, with costs and risk.
 
@@ -36,18 +40,24 @@ class BacktestEngine:
         *,
         costs: Costs | None = None,
         risk: Risk | None = None,
-        initial_capital: float = 10_000.0,
+        initial_capital: float | None = None,
     ) -> None:
         if config is not None and not isinstance(config, Mapping):
             refuse("config", f"a {type(config).__name__}", "give a mapping, or costs= and risk=")
         if config is not None and (costs is not None or risk is not None):
             refuse("config", "a mapping together with costs= or risk=", "give one of the two")
+        for name, record, kind in (("costs", costs, Costs), ("risk", risk, Risk)):
+            if record is not None and not isinstance(record, kind):
+                refuse(name, f"a {type(record).__name__}", f"give {kind.__name__}(...)")
         given = dict(config or {})
         names = {record: [field.name for field in fields(record)] for record in (Costs, Risk)}
         known_keys("backtest setting", given, ["initial_capital", *names[Costs], *names[Risk]])
         self.costs = costs or Costs(**{key: value for key, value in given.items() if key in names[Costs]})
         self.risk = risk or Risk(**{key: value for key, value in given.items() if key in names[Risk]})
-        self.initial_capital = number("initial_capital", given.get("initial_capital", initial_capital), above=0)
+        if initial_capital is not None and "initial_capital" in given:
+            refuse("initial_capital", "it in config and as an argument", "give it once")
+        capital = given.get("initial_capital", 10_000.0 if initial_capital is None else initial_capital)
+        self.initial_capital = number("initial_capital", capital, above=0)
 
     def run(self, data: Bars | pd.DataFrame, signals: Any) -> BacktestResult:
         """Simulate `signals` on `data` and return the result.
@@ -58,10 +68,10 @@ class BacktestEngine:
         more, beside what the doors of bars and signals refuse.
         """
         bars = as_bars(data)
-        flags = self._allowed(as_signals(signals, bars), signals, bars)
+        flags = self._allowed(as_signals(signals, bars), bars)
         if self.risk.max_daily_loss is not None and bars.interval >= DAY:
             refuse("max_daily_loss", f"bars of {bars.timeframe}", "use bars shorter than a day or leave the rule out")
-        atr = ATR(bars, period=ATR_PERIOD) if self.risk.needs_atr else np.empty(0)
+        atr = ATR(bars, period=ATR_PERIOD) if self.risk.needs_atr else _NO_ATR
         account = fills.new_account(self.initial_capital)
         equity, done = fills.simulate(
             account, rules(self.costs, self.risk, bars.interval),
@@ -73,11 +83,11 @@ class BacktestEngine:
             bars, flags, self.costs, self.risk, self.initial_capital, equity=equity, fills=done, dropped=dropped
         )
 
-    def _allowed(self, flags: Signals, given: Any, bars: Bars) -> Signals:
+    def _allowed(self, flags: Signals, bars: Bars) -> Signals:
         """Refuse short entries where shorts are off; in a series of +1, 0, -1 a -1 then only closes."""
         if self.risk.allow_short or not flags.short_entries.any():
             return flags
-        if not isinstance(given, Signals | Mapping | pd.DataFrame):
-            return Signals(flags.entries, flags.exits)
+        if flags.from_directions:
+            return Signals(flags.entries, flags.exits).labelled(bars.index)
         row = int(np.argmax(flags.short_entries))
         refuse("short_entries", f"a short entry at {bars.index[row]}", "set allow_short=True or leave them out")

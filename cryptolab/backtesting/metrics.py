@@ -92,7 +92,7 @@ def measure(bars: Bars, capital: float, equity: np.ndarray, ledger: Ledger) -> M
         calmar_ratio=_ratio(cagr, -sums.max_drawdown),
         max_drawdown=sums.max_drawdown,
         longest_drawdown=pd.Timedelta(sums.longest_drawdown, unit="ns"),
-        volatility=deviation * math.sqrt(year) if deviation > 0 else (0.0 if n > 1 else NAN),
+        volatility=deviation * math.sqrt(year),
         alpha=alpha * year,
         beta=beta,
         n_trades=closed,

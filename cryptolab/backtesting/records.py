@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryptolab.checks import flag, number, one_of, refuse, whole
+from cryptolab.checks import flag, named_fields, number, one_of, refuse, whole
 from cryptolab.kernels import fills
 
 
+@named_fields
 @dataclass(frozen=True)
 class Costs:
     """How an order fills and what it costs.
@@ -37,6 +38,7 @@ class Costs:
         set_(self, "min_order_size", number("min_order_size", self.min_order_size, low=0))
 
 
+@named_fields
 @dataclass(frozen=True)
 class Risk:
     """How much is staked and when a position is given up. None switches a rule off.
@@ -44,8 +46,8 @@ class Risk:
     max_position_size: fraction of equity put into a position, at most 1. stop_loss, take_profit: fractions of the
     entry fill. trailing_stop: fraction of the best price since entry. stop_loss_atr_multiplier,
     take_profit_atr_multiplier: multiples of ATR(14) of the signal's bar. max_daily_loss: fraction of the equity at the
-    last close before 00:00 UTC; once lost, the position is closed and nothing is entered until the day ends.
-    allow_short: whether short entries are taken.
+    close of the last bar that opened before 00:00 UTC; once lost, the position is closed and nothing is entered until
+    the day ends. allow_short: whether short entries are taken.
     """
 
     max_position_size: float = 1.0
@@ -95,7 +97,7 @@ def rules(costs: Costs, risk: Risk, interval: int) -> np.ndarray:
         "daily_limit": risk.max_daily_loss,
         "lot_step": costs.lot_step,
         "smallest": costs.min_order_size,
-        "patience": costs.max_wait * interval,
+        "patience": min(costs.max_wait * interval, np.iinfo(np.int64).max),
         "mode": fills.FILL_MODES.index(costs.fill),
         "interval": interval,
     }

@@ -13,10 +13,11 @@ from cryptolab.backtesting.metrics import Ledger, Metrics, measure
 from cryptolab.backtesting.portfolio import to_portfolio
 from cryptolab.backtesting.records import Costs, Risk
 from cryptolab.bars import Bars
+from cryptolab.checks import unknown_name
 from cryptolab.kernels import fills as codes
 from cryptolab.signal_generator import Signals
 
-_TABLES = ("equity_curve", "trades", "orders", "portfolio", "dropped", "ambiguous_exits")
+_TABLES = ("equity_curve", "trades", "orders", "dropped", "ambiguous_exits")
 
 
 class BacktestResult(Mapping[str, Any]):
@@ -53,9 +54,28 @@ class BacktestResult(Mapping[str, Any]):
         """Every metric by name; their definitions stand in `cryptolab.backtesting.metrics.Metrics`."""
         return self._metrics._asdict()
 
-    @cached_property
+    @property
     def equity_curve(self) -> pd.Series:
         """Money per row of the frame given, stamped by bar closes, after the capital at the first open."""
+        return self._curve.copy(deep=False)
+
+    @property
+    def orders(self) -> pd.DataFrame:
+        """Every fill: bar (number among the real bars), time (its open), side, size, price, fee, reason."""
+        return self._orders.copy(deep=False)
+
+    @property
+    def trades(self) -> pd.DataFrame:
+        """Closed trades in order, then the open one: marked at the last close, exit_time NaT, exit_reason "open".
+
+        Times are the opens of the bars in which the fills happened. pnl is net of both fees (the open trade's of its
+        entry fee), return = pnl / (entry_price × size). spans_gap: bars are missing between entry and exit. ambiguous:
+        stop and target both lay inside the exit's bar.
+        """
+        return self._trades.copy(deep=False)
+
+    @cached_property
+    def _curve(self) -> pd.Series:
         rows = self.bars.rows
         values = np.empty(len(rows) + 1)
         values[0] = self.initial_capital
@@ -72,8 +92,7 @@ class BacktestResult(Mapping[str, Any]):
         return np.concatenate([[self.initial_capital], self._equity])[bars_so_far]
 
     @cached_property
-    def orders(self) -> pd.DataFrame:
-        """Every fill: bar (number among the real bars), time (its open), side, size, price, fee, reason."""
+    def _orders(self) -> pd.DataFrame:
         fills = self._fills
         return pd.DataFrame(
             {
@@ -88,12 +107,7 @@ class BacktestResult(Mapping[str, Any]):
         )
 
     @cached_property
-    def trades(self) -> pd.DataFrame:
-        """Closed trades in order, then the open one: marked at the last close, exit_time NaT, exit_reason "open".
-
-        Times are the opens of the bars in which the fills happened. pnl is net of both fees (the open trade's of its
-        entry fee), return = pnl / (entry_price × size). spans_gap: bars are missing between entry and exit.
-        """
+    def _trades(self) -> pd.DataFrame:
         entries, exits = self._entries, self._exits
         n, closed = len(entries), len(exits)
         index = self.bars.index
@@ -147,9 +161,17 @@ class BacktestResult(Mapping[str, Any]):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __getitem__(self, name: str) -> Any:
-        if name in Metrics._fields or name in _TABLES:
+        if name in Metrics._fields or name in _TABLES or name == "portfolio":
             return getattr(self, name)
-        raise KeyError(name)
+        unknown_name("result", name, self)
+
+    # a result is itself, not its numbers: comparing tables entry by entry has no answer of yes or no
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel without the vectorbt portfolio, which cannot; it is made again when asked for."""
+        return {name: value for name, value in self.__dict__.items() if name != "portfolio"}
 
     def __iter__(self) -> Iterator[str]:
         return iter((*Metrics._fields, *_TABLES))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import marshal
 from collections.abc import Callable
 from operator import is_
 from types import CodeType
 from typing import Any
+
+from cryptolab.sources import digest_of
 
 
 class Source:
@@ -17,13 +16,10 @@ class Source:
     def __init__(self, function: Callable) -> None:
         self._function = function
         self._names = _outer_names(function.__code__)
-        self._things: list[Any] = []  # kept, so that no other thing takes the place of one in memory
-        self._meaning = object()
-        try:
-            text = inspect.getsource(function).encode()
-        except (OSError, TypeError):
-            text = marshal.dumps(function.__code__)
-        self.hash = hashlib.sha256(text).hexdigest()
+        # the things are kept, so that no other thing takes the place of one in memory; one tuple, since another
+        # thread must never see new things beside the meaning of the old ones
+        self._known: tuple[list[Any], object] = ([], object())
+        self.hash = digest_of(function)
 
     def meaning(self) -> object:
         """Return an object that stays the same as long as each outer name stands for the same thing.
@@ -34,9 +30,11 @@ class Source:
         outer = self._function.__globals__
         things = [outer[name] for name in self._names if name in outer]
         things += [cell.cell_contents for cell in self._function.__closure__ or ()]
-        if len(things) != len(self._things) or not all(map(is_, things, self._things)):
-            self._things, self._meaning = things, object()
-        return self._meaning
+        known, meaning = self._known
+        if len(things) != len(known) or not all(map(is_, things, known)):
+            meaning = object()
+            self._known = things, meaning
+        return meaning
 
 
 def _outer_names(code: CodeType) -> tuple[str, ...]:

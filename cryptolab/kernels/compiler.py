@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -54,18 +56,28 @@ def cache_folder() -> Path:
     a folder of the user's own under the system's temporary folder.
     """
     base = os.environ.get("CRYPTOLAB_KERNEL_CACHE")
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    candidates = [Path(base)] if base else [home / "cryptolab" / "kernels"]
+    candidates = [Path(base)] if base else []
+    with contextlib.suppress(RuntimeError):  # a user without a home
+        candidates.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cryptolab" / "kernels")
     candidates.append(Path(tempfile.gettempdir()) / f"cryptolab-kernels-{os.getuid() if hasattr(os, 'getuid') else 0}")
     for candidate in candidates:
         folder = candidate / fingerprint()
         with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not folder.is_dir():
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _forget_old(candidate)
             # a cache holds code that will be run: one that another user could have written is not used
             if not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid():
                 tempfile.TemporaryFile(dir=folder).close()
                 return folder
     return Path(tempfile.mkdtemp(prefix="cryptolab-kernels-"))
+
+
+def _forget_old(candidate: Path, days: float = 30.0) -> None:
+    """Remove the folders of other sources that nothing was compiled into for `days`."""
+    for folder in candidate.iterdir():
+        if folder.is_dir() and time.time() - folder.stat().st_mtime > days * 86_400:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def fingerprint() -> str:

@@ -79,8 +79,8 @@ FILL = np.dtype(
     ]
 )
 
-MOST_FILLS = 4
-"""Fills one bar can bring: a waiting exit, a waiting entry, its stop, and at the same close one more entry."""
+MOST_FILLS = 3
+"""Fills one bar can bring: a waiting exit, a waiting entry, and that entry's stop."""
 
 
 class Bar(NamedTuple):

@@ -38,8 +38,8 @@ class Curve(NamedTuple):
 
 @kernel
 def change(before, after):
-    """Simple return; 0.0 from nothing to nothing, so that an account that was wiped out stays there."""
-    return after / before - 1.0 if before != 0.0 else 0.0
+    """Simple return; NaN where there is nothing left to measure it against."""
+    return after / before - 1.0 if before > 0.0 else np.nan
 
 
 @kernel

@@ -14,7 +14,6 @@ import hashlib
 import importlib.util
 import inspect
 import sys
-import textwrap
 from collections.abc import Callable
 from functools import update_wrapper
 from importlib.machinery import SourceFileLoader
@@ -26,7 +25,8 @@ import pandas as pd
 from cryptolab.bars import Bars, as_bars
 from cryptolab.checks import known_keys, refuse, unknown_name
 from cryptolab.errors import InputError
-from cryptolab.signal_generator.signals import Signals
+from cryptolab.signal_generator.signals import Signals, as_signals
+from cryptolab.sources import digest_of, source_of
 
 STRATEGIES: dict[str, Strategy] = {}
 """The catalogue: every strategy that was defined in this process, by name."""
@@ -35,8 +35,9 @@ STRATEGIES: dict[str, Strategy] = {}
 class Strategy:
     """A function `f(bars, **parameters) -> Signals`, callable with Bars or a DataFrame.
 
-    name, doc: the function's. parameters: name -> default. source: its text, or None where it cannot be read; then
-    source_hash is that of its bytecode and constants, and `source_note` says so.
+    name, doc: the function's. parameters: name -> default. source: its text (of the whole file, for a strategy named
+    by its file), or None where it cannot be read; then source_hash is that of its bytecode, and `source_note` says so.
+    What the text refers to outside itself is not part of the hash.
     """
 
     def __init__(self, function: Callable[..., Signals], source: str | None = None) -> None:
@@ -45,30 +46,35 @@ class Strategy:
         self.name = function.__name__
         self.doc = inspect.getdoc(function) or ""
         self.parameters = _defaults(function)
-        self.source = source if source is not None else _source(function)
-        digest = self.source.encode() if self.source is not None else _bytecode(function)
-        self.source_hash = hashlib.sha256(digest).hexdigest()
+        self.source = source if source is not None else source_of(function)
+        self.source_hash = digest_of(function) if source is None else hashlib.sha256(source.encode()).hexdigest()
         self.source_note = "" if self.source is not None else "source not readable: the hash is that of the bytecode"
 
     def __call__(self, bars: Bars | pd.DataFrame, *values: Any, **parameters: Any) -> Signals:
-        """Return the strategy's Signals: one row per bar of Bars, or per row of a DataFrame.
+        """Return the strategy's Signals: one row per bar of Bars, or per row of a DataFrame, labelled with its index.
 
-        Raises UnknownNameError for a parameter it does not have, InputError when it returns anything but Signals of
-        the right length.
+        What the function returns may also be +1, 0, -1 per bar, or columns of flags. Raises UnknownNameError for a
+        parameter it does not have, InputError, naming the parameters, for what cannot be signals of these bars.
         """
         if len(values) > len(self.parameters):
             refuse(f"strategy {self.name!r}", f"{len(values)} parameters", f"give at most {len(self.parameters)}")
-        parameters = {**dict(zip(self.parameters, values, strict=False)), **parameters}
         known_keys(f"parameter of strategy {self.name!r}", parameters, self.parameters)
+        by_position = dict(zip(self.parameters, values, strict=False))
+        twice = next((name for name in by_position if name in parameters), None)
+        if twice is not None:
+            refuse(f"strategy {self.name!r}", f"{twice!r} by position and by name", "give it once")
+        parameters = {**by_position, **parameters}
         door = as_bars(bars)
-        signals = self.function(door, **parameters)
-        said = f"strategy {self.name!r}" + "".join(f", {key}={value!r}" for key, value in parameters.items())
-        if not isinstance(signals, Signals):
-            refuse(said, f"a {type(signals).__name__}", "return Signals, as long_while(condition) does")
-        if len(signals) not in (len(door), len(door.rows)):
-            refuse(said, f"signals of {len(signals)} rows for {len(door)} bars", "return one row per bar")
-        placed = signals.on(door)
-        return placed if isinstance(bars, Bars) else placed.expand(door)
+        found = self.function(door, **parameters)
+        try:
+            signals = as_signals(found, door)
+        except InputError as problem:
+            said = f"strategy {self.name!r}" + "".join(f", {key}={value!r}" for key, value in parameters.items())
+            raise type(problem)(f"{said}: {problem}") from None
+        return signals.labelled(door.index) if isinstance(bars, Bars) else signals.expand(door)
+
+    def __reduce__(self) -> str:
+        return str(self.function.__qualname__)  # pickled as the name it stands under, like a function
 
     def __repr__(self) -> str:
         parameters = ", ".join(f"{key}={value!r}" for key, value in self.parameters.items())
@@ -85,8 +91,11 @@ def strategy(function: Callable[..., Signals]) -> Strategy:
 def get_strategy(name: str, folder: Path | None = None) -> Strategy:
     """Return the strategy of that name in the catalogue, or the one in a file: "ideas/foo.py:foo".
 
-    A relative path is taken from `folder`, by default the working folder. A function in a file need not be decorated.
+    A relative path is taken from `folder`, by default the working folder. A function in a file need not be decorated;
+    running the file does not change the catalogue.
     """
+    if not isinstance(name, str):
+        refuse("strategy", f"a {type(name).__name__}", "give a name, or 'ideas/foo.py:foo'")
     if ".py:" in name:
         path, _, function = name.rpartition(":")
         return _from_file((folder or Path.cwd()) / path, function)
@@ -112,18 +121,24 @@ def _from_file(path: Path, name: str) -> Strategy:
     assert spec is not None  # a loader of a file always gives one
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
+    catalogue = dict(STRATEGIES)
     try:
         loader.exec_module(module)
     except InputError:
         raise
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         refuse(f"strategy file {path.name}", f"{type(problem).__name__}: {problem}", "correct the file")
-    found = getattr(module, name, None)
-    if found is None or not callable(found):
-        here = [key for key, value in vars(module).items() if isinstance(value, Strategy)]
-        unknown_name(f"strategy in {path.name}", name, here)
-    function = found.function if isinstance(found, Strategy) else found
-    return Strategy(function, source=path.read_text())
+    finally:
+        STRATEGIES.clear()
+        STRATEGIES.update(catalogue)
+    defined = {
+        key: value.function if isinstance(value, Strategy) else value
+        for key, value in vars(module).items()
+        if getattr(value, "__module__", None) == module_name and callable(value)
+    }
+    if name not in defined:
+        unknown_name(f"strategy in {path.name}", name, defined)
+    return Strategy(defined[name], source=path.read_text(encoding="utf-8"))
 
 
 def _defaults(function: Callable) -> dict[str, Any]:
@@ -138,16 +153,3 @@ def _defaults(function: Callable) -> dict[str, Any]:
         if argument.default is argument.empty:
             refuse(f"strategy {name!r}", f"the parameter {argument.name!r} without a default", "give it one")
     return {argument.name: argument.default for argument in arguments[1:]}
-
-
-def _source(function: Callable) -> str | None:
-    try:
-        return textwrap.dedent(inspect.getsource(function))
-    except (OSError, TypeError):
-        return None
-
-
-def _bytecode(function: Callable) -> bytes:
-    code = function.__code__
-    constants = tuple(constant for constant in code.co_consts if not inspect.iscode(constant))
-    return code.co_code + repr((constants, code.co_names, code.co_varnames)).encode()

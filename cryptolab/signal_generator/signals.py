@@ -6,6 +6,7 @@ One row per bar. A flag at the close of bar t is a market order at the open of t
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cryptolab.bars import Bars
-from cryptolab.checks import known_keys, refuse
+from cryptolab.bars import Bars, nanoseconds
+from cryptolab.checks import known_keys, named_fields, refuse
 
 FLAGS = ("entries", "exits", "short_entries", "short_exits")
 
 
+@named_fields
 @dataclass(frozen=True, eq=False)
 class Signals:
     """Four boolean arrays of one length: one row per bar of the Bars, or per row of the frame, they belong to.
@@ -33,6 +35,8 @@ class Signals:
     short_exits: Any = None
     index: pd.Index | None = field(default=None, init=False)
     """The index the flags came with, None for bare arrays."""
+    from_directions: bool = field(default=False, init=False)
+    """Whether they were read from a series of +1, 0, -1, where a -1 is no demand for a short."""
     _condition: np.ndarray | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -42,7 +46,7 @@ class Signals:
             value = getattr(self, name)
             if value is None:
                 continue
-            arrays[name] = _flags(name, value)
+            arrays[name] = _frozen(_flags(f"signals {name!r}", value))
             if isinstance(value, pd.Series):
                 if index is not None and not index.equals(value.index):
                     refuse(f"signals {name!r}", "an index of its own", "give all flags on the bars' index")
@@ -55,7 +59,7 @@ class Signals:
             refuse("signals", f"flags of different lengths ({found})", "give one row per bar in each")
         for name in FLAGS:
             array = arrays.get(name)
-            object.__setattr__(self, name, np.zeros(length, bool) if array is None else array)
+            object.__setattr__(self, name, _frozen(np.zeros(length, bool)) if array is None else array)
         object.__setattr__(self, "index", index)
 
     def __len__(self) -> int:
@@ -66,16 +70,22 @@ class Signals:
 
         Raises InputError when the index differs from the bars', or the length from both their bars and their rows.
         """
-        if self.index is None and len(self) == len(bars):
+        if (self.index is None and len(self) == len(bars)) or self.index is bars.index:
             return self
         if self._condition is not None:
             # turning true and false is between real bars: a row without prices in between must not hide it
-            return long_while(_placed(self._condition, self.index, bars))
-        return Signals(*(_placed(getattr(self, name), self.index, bars) for name in FLAGS))
+            return _made(long_while(_placed(self._condition, self.index, bars)), index=bars.index)
+        placed = Signals(*(_frozen(_placed(getattr(self, name), self.index, bars)) for name in FLAGS))
+        return _made(placed, index=bars.index, from_directions=self.from_directions)
 
     def expand(self, bars: Bars) -> Signals:
         """Return these signals on the rows of the frame `bars` came from: False on rows without prices."""
-        return Signals(*(bars.expand(getattr(self, name), False) for name in FLAGS))
+        spread = Signals(*(_frozen(bars.expand(getattr(self, name), False)) for name in FLAGS))
+        return _made(spread, index=bars.rows, from_directions=self.from_directions)
+
+    def labelled(self, index: pd.DatetimeIndex) -> Signals:
+        """Return these signals as belonging to the bars of `index`: on others they will be refused."""
+        return _made(copy.copy(self), index=index)
 
     def frame(self, index: pd.Index) -> pd.DataFrame:
         """Return the flags as columns under `index`."""
@@ -93,15 +103,12 @@ def long_while(condition: Any) -> Signals:
     True at the first bar counts as turning true. After a stop the position comes back only when the condition has
     been false and turns true again.
     """
-    holds = _flags("condition", condition)
+    holds = _frozen(_flags("condition", condition))
     before = np.empty_like(holds)
     before[:1] = False
     before[1:] = holds[:-1]
-    entries, exits = holds & ~before, before & ~holds
-    signals = Signals(entries, exits)
-    object.__setattr__(signals, "_condition", holds)
-    object.__setattr__(signals, "index", condition.index if isinstance(condition, pd.Series) else None)
-    return signals
+    signals = Signals(_frozen(holds & ~before), _frozen(before & ~holds))
+    return _made(signals, _condition=holds, index=condition.index if isinstance(condition, pd.Series) else None)
 
 
 def as_signals(signals: Any, bars: Bars) -> Signals:
@@ -140,26 +147,40 @@ def _from_directions(signals: Any, bars: Bars) -> Signals:
         row = int(np.argmin(valid))
         refuse("signals", f"{values[row]} at {bars.index[row]}", "give +1, 0 or -1")
     before = np.concatenate([[0], values[:-1]])
-    up, down = (values == 1) & (before != 1), (values == -1) & (before != -1)
-    return Signals(up, down, down, up)
+    up, down = _frozen((values == 1) & (before != 1)), _frozen((values == -1) & (before != -1))
+    return _made(Signals(up, down, down, up), index=bars.index, from_directions=True)
+
+
+def _made(signals: Signals, **known: Any) -> Signals:
+    """Set what the constructor does not take on signals that nobody else has seen yet."""
+    for name, value in known.items():
+        object.__setattr__(signals, name, value)
+    return signals
+
+
+def _frozen(flags: np.ndarray) -> np.ndarray:
+    """Return flags that nobody can change; kernels are compiled once, for arrays that are read-only."""
+    if flags.flags.writeable and flags.base is None and flags.flags.owndata:
+        flags.flags.writeable = False
+    return flags
 
 
 def _flags(name: str, value: Any) -> np.ndarray:
-    """Return `value` as booleans; 1 and 0 count, NaN does not."""
+    """Return `value` as booleans of its own; 1 and 0 count, NaN does not. What is frozen already is not copied."""
     array = value.to_numpy() if isinstance(value, pd.Series) else np.asarray(value)
     if array.ndim != 1:
-        refuse(f"signals {name!r}", f"{array.ndim} dimensions", "give one flag per bar")
+        refuse(name, f"{array.ndim} dimensions", "give one flag per bar")
     if array.dtype == bool:
-        return np.ascontiguousarray(array)
-    try:
-        numbers = array.astype(float)
-    except (TypeError, ValueError):
-        refuse(f"signals {name!r}", f"dtype {array.dtype}", "give True or False per bar")
-    if np.isnan(numbers).any():
-        refuse(f"signals {name!r}", f"NaN in row {int(np.argmax(np.isnan(numbers)))}", "give True or False per bar")
-    if not np.isin(numbers, (0.0, 1.0)).all():
-        refuse(f"signals {name!r}", f"values other than 0 and 1 ({array.dtype})", "give True or False per bar")
-    return numbers == 1.0
+        frozen = isinstance(value, np.ndarray) and not array.flags.writeable and array.flags.owndata
+        return array if frozen and array.flags.c_contiguous else array.copy()
+    if array.dtype.kind not in "iufO":
+        refuse(name, f"dtype {array.dtype}", "give True or False per bar")
+    missing = pd.isna(array)
+    if missing.any():
+        refuse(name, f"NaN in row {int(np.argmax(missing))}", "give True or False per bar")
+    if not np.isin(array, (0, 1)).all():
+        refuse(name, f"values other than True and False ({array.dtype})", "give True or False per bar")
+    return (array == 1).astype(bool)
 
 
 def _placed(values: np.ndarray, index: pd.Index | None, bars: Bars) -> np.ndarray:
@@ -167,7 +188,7 @@ def _placed(values: np.ndarray, index: pd.Index | None, bars: Bars) -> np.ndarra
     if index is not None:
         stamps = None
         if isinstance(index, pd.DatetimeIndex) and index.tz is not None and len(index) == len(values):
-            stamps = index.tz_convert("UTC").as_unit("ns").asi8
+            stamps = nanoseconds(index.tz_convert("UTC")).asi8
         if stamps is not None and np.array_equal(stamps, bars.time):
             return values
         if stamps is None or not np.array_equal(stamps, bars.rows.asi8):

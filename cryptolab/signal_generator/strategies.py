@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from cryptolab.bars import Bars
-from cryptolab.checks import refuse
 from cryptolab.indicators import EMA, RSI, Ichimoku
 from cryptolab.signal_generator.catalogue import strategy
-from cryptolab.signal_generator.signals import Signals, long_while
+from cryptolab.signal_generator.signals import Signals, as_signals, long_while
 
 
 @strategy
@@ -17,11 +16,12 @@ def ema_cross(bars: Bars, fast: int = 9, slow: int = 21) -> Signals:
 
 @strategy
 def rsi_reversion(bars: Bars, period: int = 14, oversold: float = 30.0, overbought: float = 70.0) -> Signals:
-    """Buy when the RSI falls below `oversold`, sell when it rises above `overbought`."""
-    if not oversold < overbought:
-        refuse("oversold", f"{oversold} with overbought {overbought}", "give an oversold below overbought")
-    rsi = RSI(bars, period=period)
-    return Signals(entries=rsi < oversold, exits=rsi > overbought)
+    """Buy when the RSI falls below `oversold`; sell, and sell short where allowed, when it rises above `overbought`.
+
+    A position that a stop has closed comes back only after the RSI has left the zone and fallen into it again.
+    """
+    zones = RSI.signal(RSI(bars, period=period), overbought=overbought, oversold=oversold)
+    return as_signals(zones, bars)
 
 
 @strategy

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,6 +48,27 @@ def test_a_wrong_setting_is_refused_in_one_sentence(config: object, sentence: st
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: Risk(stop_los=0.1), "unknown field of Risk 'stop_los': did you mean 'stop_loss'"),
+        (lambda: Risk(funding_rate=0.1), "unknown field of Risk 'funding_rate'"),
+        (lambda: Costs(comission=0.1), "unknown field of Costs 'comission': did you mean 'commission'"),
+        (lambda: BacktestEngine(costs={"commission": 0.1}), "costs: received a dict; give Costs(...)"),
+        (lambda: BacktestEngine({"initial_capital": 5}, initial_capital=7), "it in config and as an argument"),
+    ],
+)
+def test_the_records_refuse_what_they_do_not_have(make: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        make()
+    assert sentence in str(refusal.value)
+
+
+def test_an_entry_may_wait_for_any_gap_on_every_timeframe(hourly_frame: pd.DataFrame) -> None:
+    daily = as_bars(hourly_frame).resample("1d")
+    assert BacktestEngine({"max_wait": 1_000_000}).run(daily, turns(len(daily), 4))["n_trades"] > 0
+
+
 def test_a_mapping_and_records_together_are_refused() -> None:
     with pytest.raises(InputError, match="together with costs= or risk="):
         BacktestEngine({"commission": 0.0}, risk=Risk())
@@ -67,8 +91,9 @@ def test_every_metric_is_a_key_and_an_attribute(hourly_frame: pd.DataFrame) -> N
     for name in Metrics._fields:
         assert repr(result[name]) == repr(getattr(result, name)) == repr(result.metrics[name])
     assert len(result["trades"]) == result["n_trades"]
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="unknown result 'sharp_ratio': did you mean 'sharpe_ratio'"):
         result["sharp_ratio"]
+    assert result.get("sharp_ratio") is None
     with pytest.raises(AttributeError):
         _ = result.sharp_ratio
     assert "sharpe_ratio" in repr(result)
@@ -142,6 +167,37 @@ def test_without_trades_what_is_undefined_is_nan(hourly_frame: pd.DataFrame) -> 
     assert result.trades.empty
     assert list(result.trades)[:3] == ["entry_time", "exit_time", "direction"]
     assert np.isnan(result.ambiguous_exits)
+
+
+def test_after_a_ruin_what_needs_a_return_is_nan_and_the_loss_stands(hourly_frame: pd.DataFrame) -> None:
+    frame = hourly_frame.copy()
+    frame.iloc[10:, :4] *= 3.0
+    frame.iloc[10, 2] = frame.iloc[9]["close"]
+    short = np.arange(500) == 2
+    result = BacktestEngine({"allow_short": True}).run(frame, Signals(~short & False, None, short))
+    assert result.trades["exit_reason"].tolist() == ["ruin"]
+    assert result.total_return < -1.0
+    assert result.max_drawdown < -1.0
+    for name in ("sharpe_ratio", "sortino_ratio", "volatility", "alpha", "beta", "cagr"):
+        assert np.isnan(result[name]), name
+
+
+def test_a_result_is_itself_and_travels_and_its_tables_are_the_readers_own(hourly_frame: pd.DataFrame) -> None:
+    result, other = (BacktestEngine().run(hourly_frame, turns(500)) for _ in range(2))
+    assert result == result
+    assert result != other
+    assert len({result, other}) == 2
+    assert "portfolio" not in dict(result)
+    _ = result.portfolio
+    again = pickle.loads(pickle.dumps(result))
+    pd.testing.assert_frame_equal(again.trades, result.trades)
+    assert not again.bars.close.flags.writeable
+    table = result.trades
+    table.loc[:, "pnl"] = 0.0
+    curve = result.equity_curve
+    curve.iloc[5] = 0.0
+    assert result.trades["pnl"].ne(0.0).all()
+    assert result.equity_curve.iloc[5] > 0.0
 
 
 def test_one_bar_is_enough(hourly_frame: pd.DataFrame) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from cryptolab.bars import TIMEFRAMES
+from cryptolab.signal_generator import long_while
 
 from .reference import NAN, Flags, Rules, Run
 from .reference_metrics import metrics as reference_metrics
@@ -293,8 +294,6 @@ def test_an_entry_without_an_atr_is_dropped(simulate):
 def test_after_a_stop_the_condition_must_turn_false_and_true_again(simulate):
     # long while the condition holds: bought at bar 1 and stopped there at 90; still true at bars 1 and 2; false at
     # bar 3; true at bar 4: bought again at bar 5
-    from cryptolab.signal_generator import long_while
-
     signals = long_while([True, True, True, False, True, True])
     bars = [FLAT, (100, 100, 85, 100), FLAT, FLAT, FLAT, FLAT]
     buy, sell = signals.entries.nonzero()[0].tolist(), signals.exits.nonzero()[0].tolist()

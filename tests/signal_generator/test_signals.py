@@ -57,8 +57,38 @@ def test_nan_in_directions_is_refused(hourly_frame: pd.DataFrame) -> None:
 
 
 def test_numbers_that_are_no_flags_are_refused() -> None:
-    with pytest.raises(InputError, match="values other than 0 and 1"):
+    with pytest.raises(InputError, match="values other than True and False"):
         Signals([0, 2, 1])
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (np.array(["1", "0"]), "dtype <U1; give True or False"),
+        (pd.Series([True, None, False], dtype="boolean"), "NaN in row 1"),
+        (np.array(["2024-01-01"], "M8[ns]"), r"dtype datetime64\[ns\]"),
+        (np.ones((2, 2), bool), "2 dimensions"),
+    ],
+)
+def test_what_is_no_flag_is_refused(given: object, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        Signals(given)
+
+
+def test_a_later_field_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UnknownNameError, match="unknown field of Signals 'limit'"):
+        Signals([True], limit=[1.0])  # type: ignore[call-arg]
+
+
+def test_signals_do_not_change_with_the_array_they_came_from_and_cannot_be_written() -> None:
+    given = np.zeros(5, bool)
+    signals, held = Signals(given), long_while(given)
+    given[2] = True
+    assert not signals.entries.any()
+    assert not held.entries.any()
+    for name in ("entries", "exits", "short_entries", "short_exits"):
+        assert not getattr(signals, name).flags.writeable
+        assert not getattr(held, name).flags.writeable
 
 
 def test_flags_of_different_lengths_are_refused() -> None:

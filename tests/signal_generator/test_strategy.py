@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from cryptolab.backtesting import BacktestEngine
 from cryptolab.bars import as_bars
 from cryptolab.errors import InputError, UnknownNameError
 from cryptolab.indicators import EMA, RSI, Ichimoku
@@ -15,6 +17,7 @@ from cryptolab.signal_generator import (
     STRATEGIES,
     Signals,
     Strategy,
+    as_signals,
     ema_cross,
     get_strategy,
     ichimoku_trend,
@@ -71,13 +74,13 @@ def test_a_parameter_without_a_default_is_refused() -> None:
 
 def test_what_is_no_signals_is_refused_naming_the_parameters(hourly_frame: pd.DataFrame) -> None:
     wrong = Strategy(lambda bars, fast=9: bars.close > 1)
-    with pytest.raises(InputError, match="fast=3: received a ndarray; return Signals"):
+    with pytest.raises(InputError, match=r"fast=3: signals: received an array of True and False; write long_while"):
         wrong(hourly_frame, fast=3)
 
 
 def test_a_wrong_length_is_refused(hourly_frame: pd.DataFrame) -> None:
     wrong = Strategy(lambda bars: Signals(bars.close[5:] > 1))
-    with pytest.raises(InputError, match="signals of 495 rows for 500 bars"):
+    with pytest.raises(InputError, match="strategy '<lambda>': signals: received 495 rows for 500 bars"):
         wrong(hourly_frame)
 
 
@@ -112,6 +115,7 @@ def test_a_strategy_in_a_file_brings_the_whole_file_as_its_source(tmp_path: Path
         ("x = 1\n", "foo.py:foo", "unknown strategy in foo.py 'foo'"),
         ("raise ValueError('no')\n", "foo.py:foo", "ValueError: no; correct the file"),
         ("def foo(:\n", "foo.py:foo", "SyntaxError"),
+        ("import sys\nsys.exit(3)\n", "foo.py:foo", "SystemExit: 3"),
         ("", "bar.py:foo", "name an existing file"),
     ],
 )
@@ -136,12 +140,56 @@ def test_where_the_source_cannot_be_read_the_bytecode_stands_for_it_and_that_is_
     assert one.source_hash == same.source_hash != other.source_hash
 
 
+def test_signals_belong_to_the_bars_they_were_made_from(hourly_frame: pd.DataFrame) -> None:
+    one, other = hourly_frame[:400], hourly_frame[100:]
+    engine = BacktestEngine()
+    for given in (ema_cross(one), ema_cross(as_bars(one)), as_signals(np.ones(400, int), as_bars(one))):
+        assert engine.run(one, given).n_trades >= 0
+        with pytest.raises(InputError, match="that differs"):
+            engine.run(other, given)
+
+
+def test_a_strategy_may_return_directions_and_a_minus_one_demands_no_short(hourly_frame: pd.DataFrame) -> None:
+    @strategy
+    def zones(bars, level=50.0):  # type: ignore[no-untyped-def]
+        return np.sign(RSI(bars) - level)
+
+    with pytest.raises(InputError, match="received nan at"):
+        zones(hourly_frame)
+    two_sided = Strategy(lambda bars, level=50.0: np.nan_to_num(np.sign(RSI(bars) - level)))
+    longs = BacktestEngine().run(hourly_frame, two_sided(hourly_frame))
+    both = BacktestEngine({"allow_short": True}).run(hourly_frame, two_sided(hourly_frame))
+    assert set(longs.trades["direction"]) == {"long"}
+    assert set(both.trades["direction"]) == {"long", "short"}
+
+
+def test_a_parameter_given_twice_is_refused(hourly_frame: pd.DataFrame) -> None:
+    with pytest.raises(InputError, match="'fast' by position and by name"):
+        ema_cross(hourly_frame, 5, fast=7)
+
+
+def test_a_strategy_travels_to_another_process_by_its_name() -> None:
+    assert pickle.loads(pickle.dumps(ema_cross)) is ema_cross
+
+
+def test_running_a_file_leaves_the_catalogue_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from cryptolab import long_while, strategy\n\n@strategy\ndef ema_cross(bars, level=1.0):\n"
+        "    return long_while(bars.close > level)\n"
+    )
+    assert get_strategy("mine.py:ema_cross", tmp_path).parameters == {"level": 1.0}
+    assert get_strategy("ema_cross") is ema_cross
+    with pytest.raises(UnknownNameError, match=r"unknown strategy in mine\.py 'long_while'"):
+        get_strategy("mine.py:long_while", tmp_path)
+
+
 def test_rsi_reversion_buys_below_and_sells_above(hourly_frame: pd.DataFrame) -> None:
     bars = as_bars(hourly_frame)
     rsi = RSI(bars, period=14)
     signals = rsi_reversion(bars, oversold=35, overbought=65)
-    assert (signals.entries == (rsi < 35)).all()
-    assert (signals.exits == (rsi > 65)).all()
+    below, above = rsi < 35, rsi > 65
+    assert (signals.entries == (below & ~np.concatenate([[False], below[:-1]]))).all()
+    assert (signals.exits == (above & ~np.concatenate([[False], above[:-1]]))).all()
     assert signals.entries.any()
     assert signals.exits.any()
     with pytest.raises(InputError, match="oversold below overbought"):
