@@ -14,12 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cryptolab.bars import COLUMNS, TIMEFRAMES, Bars, symbol_name
+from cryptolab.bars import COLUMNS, MONDAY, SIMULATED, TIMEFRAMES, Bars, symbol_name
 from cryptolab.checks import number, one_of, refuse, whole
 from cryptolab.kernels import market
-
-SOURCE = "simulated"
-"""`Bars.source` of a simulated market: reports print SIMULATED where they meet it."""
 
 _HOUR = TIMEFRAMES["1h"]
 _DEVIATION = 0.0079  # of an hourly log return; 74 % a year
@@ -68,7 +65,7 @@ def simulate(
     time = _opens(start, timeframe, interval, count)
     hours = interval / _HOUR
     swing, activity = _season(hours)
-    hour = (time // _HOUR - 4 * 24) % 168  # of the week from Monday; the epoch was a Thursday
+    hour = (time // _HOUR - MONDAY // _HOUR) % 168  # of the week from Monday
     half_life, spread = _FACTORS.T
     decay = 0.5 ** (hours / half_life)
     shock = spread * np.sqrt(1.0 - decay**2)
@@ -83,7 +80,7 @@ def simulate(
         )
         candles[:, part] = rows
     frame = pd.DataFrame(dict(zip(COLUMNS, candles, strict=True)), index=pd.DatetimeIndex(time, tz="UTC"), copy=False)
-    return Bars.from_frame(frame, symbol, timeframe, SOURCE)
+    return Bars.from_frame(frame, symbol, timeframe, SIMULATED)
 
 
 def _opens(start: Any, timeframe: str, interval: int, count: int) -> np.ndarray:
@@ -95,7 +92,7 @@ def _opens(start: Any, timeframe: str, interval: int, count: int) -> np.ndarray:
         refuse("start", repr(start), "write a date, as in '2020-01-01'")
     if pd.isna(stamp):
         refuse("start", repr(start), "write a date, as in '2020-01-01'")
-    offset = pd.Timestamp("1970-01-05").value if timeframe == "1w" else 0
+    offset = MONDAY if timeframe == "1w" else 0
     first = int(stamp.value) + (offset - int(stamp.value)) % interval
     if first + interval * count > np.iinfo(np.int64).max:
         refuse("bars", f"{count:,} bars of {timeframe} from {start}", "end before the year 2262, where time in ns does")

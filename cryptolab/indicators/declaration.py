@@ -97,8 +97,9 @@ class Indicator:
     def signal(self, *data: Any, **params: Any) -> Any:
         """Return +1, 0 or -1 per row, int8: `X.signal(values)` or, where prices are needed, `X.signal(df, values)`.
 
-        0 in the warm-up and in rows without prices. `values` is what `calculate` or `X(bars)` gave; with bars alone it
-        is computed. A Series when the data has an index, else an array. Raises InputError where none is declared.
+        0 in the warm-up and in rows without prices. `values` is what `calculate` or `X(bars)` gave; with bars alone
+        (a frame with their columns is bars, also when it holds values beside them) it is computed. A Series when the
+        data has an index, else an array. Raises InputError where none is declared.
         """
         if self._signals is None:
             having = ", ".join(name for name, other in INDICATORS.items() if other._signals is not None)
@@ -119,7 +120,7 @@ class Indicator:
         drawn = {name: line[-shown:] for name, line in lines.items()}
         said = ", ".join(f"{name} {value}" for name, value in values.items())
         title = f"{self.name}{f' ({said})' if said else ''} · {bars.symbol} {bars.timeframe}"
-        mark = "SIMULATED" if bars.source == "simulated" else ""
+        mark = "SIMULATED" if bars.simulated else ""
         return indicator_figure(title, bars[-shown:].frame(), drawn, self.panel, self.levels, self.bands, mark)
 
     def lookback(self, **params: Any) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cryptolab.bars import Bars, as_bars
-from cryptolab.checks import known_keys
+from cryptolab.checks import known_keys, refuse
 
 if TYPE_CHECKING:
     from cryptolab.indicators.declaration import Indicator
@@ -26,6 +26,7 @@ def run(indicator: Indicator, df: Bars | pd.DataFrame, params: dict[str, Any]) -
     values = {name: value for name, value in params.items() if name not in OPTIONS}
     known_keys(f"parameter of {indicator.name}", values, [*indicator.parameters, *OPTIONS])
     values = {name: _listed(value) for name, value in values.items()}
+    _refuse_lists(indicator, values, bool(options.get("param_product", False)))
     for name, listed in values.items():
         for value in listed if isinstance(listed, list) else [listed]:
             indicator.checked({name: value})
@@ -81,4 +82,19 @@ def _short(name: str) -> str:
 
 def _listed(value: Any) -> Any:
     """Return ranges, arrays and other collections as lists; a text or a number stays one value."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        return value.item()
     return list(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes) else value
+
+
+def _refuse_lists(indicator: Indicator, values: dict[str, Any], product: bool) -> None:
+    """Refuse empty lists, and lists of different lengths that are to go together; one value goes with each."""
+    lengths = {name: len(value) for name, value in values.items() if isinstance(value, list)}
+    for name, length in lengths.items():
+        if length == 0:
+            refuse(f"{indicator.name}.run, {name}", "an empty list", "give at least one value")
+    if not product and len({length for length in lengths.values() if length > 1}) > 1:
+        said = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        refuse(
+            f"{indicator.name}.run", f"lists of different lengths ({said})", "give one length, or param_product=True"
+        )

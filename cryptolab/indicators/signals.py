@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cryptolab.bars import Bars, as_bars
+from cryptolab.bars import COLUMNS, Bars, as_bars
 from cryptolab.checks import refuse
 from cryptolab.indicators.parameters import INPUTS, Parameter, arguments, checked, parameters_of
 
@@ -63,14 +63,21 @@ class SignalRule:
         return placed if index is None else pd.Series(placed, index=index, name="signal")
 
     def _sorted_out(self, data: tuple[Any, ...]) -> tuple[Bars | pd.DataFrame | None, Any]:
-        """Return (bars or frame or None, values or None) from what was given."""
+        """Return (bars or frame or None, values or None) from what was given.
+
+        Of two, the first is the bars, whatever columns it holds beside theirs. One frame is bars when it has their
+        columns, or when it lacks the outputs: then the door of Bars says which column is missing.
+        """
         values = self.owner.outputs[0] if len(self.owner.outputs) == 1 else "values"
         usage = f"write {self.owner.name}.signal({f'df, {values}' if self.inputs else values})"
         if not data or len(data) > 2:
             refuse(f"{self.owner.name}.signal", f"{len(data)} arguments", usage)
-        first_is_bars = isinstance(data[0], Bars) or (
-            isinstance(data[0], pd.DataFrame) and not set(self.owner.outputs) <= set(data[0].columns)
-        )
+        first_is_bars = isinstance(data[0], Bars)
+        if isinstance(data[0], pd.DataFrame):
+            names = {str(name).lower() for name in data[0].columns}
+            first_is_bars = (
+                len(data) == 2 or names >= set(COLUMNS) or not set(self.owner.outputs) <= set(data[0].columns)
+            )
         if first_is_bars:
             return data[0], data[1] if len(data) == 2 else None
         if len(data) == 2 or self.inputs:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cryptolab.bars import DAY, MINUTE, TIMEFRAMES
+from cryptolab.bars import DAY, MINUTE, MONDAY, TIMEFRAMES
 from cryptolab.checks import number, refuse
 from cryptolab.indicators.declaration import indicator
 from cryptolab.kernels.volume import vwap_rolling, vwap_since
 
 _HOUR = 60 * MINUTE
-_MONDAY = 4 * DAY  # the first Monday after the epoch
 _LENGTHS = {"day": DAY, "session": DAY, "week": 7 * DAY, "month": 31 * DAY}
 """The longest stretch from one anchor to the next, ns."""
 
@@ -72,14 +72,16 @@ def _signal(close: np.ndarray, vwap: np.ndarray) -> np.ndarray:
 
 
 def _timestamp(anchor: Any) -> pd.Timestamp:
-    """Return a moment in UTC."""
+    """Return a moment in UTC, in nanoseconds as the bars count them."""
     try:
-        moment = None if isinstance(anchor, int | float) else pd.Timestamp(anchor)
-    except (TypeError, ValueError):
-        moment = None
-    if moment is None or pd.isna(moment):
+        moment = pd.NaT if isinstance(anchor, Number) else pd.Timestamp(anchor)
+        if not pd.isna(moment):
+            moment = (moment.tz_localize("UTC") if moment.tz is None else moment.tz_convert("UTC")).as_unit("ns")
+    except (TypeError, ValueError):  # no date, or one beyond what nanoseconds reach
+        moment = pd.NaT
+    if pd.isna(moment):
         refuse("anchor", repr(anchor), f"write {' | '.join([*_LENGTHS, 'rolling'])}, or a timestamp as in '2024-03-01'")
-    return moment.tz_localize("UTC") if moment.tz is None else moment.tz_convert("UTC")
+    return moment
 
 
 def _stretches(time: np.ndarray, anchor: Any, session_start: float) -> np.ndarray:
@@ -89,7 +91,7 @@ def _stretches(time: np.ndarray, anchor: Any, session_start: float) -> np.ndarra
     if anchor == "session":
         return (time - int(session_start * _HOUR)) // DAY + 1
     if anchor == "week":
-        return (time - _MONDAY) // (7 * DAY) + 1
+        return (time - MONDAY) // (7 * DAY) + 1
     if anchor == "month":
         return time.view("datetime64[ns]").astype("datetime64[M]").astype(np.int64)
-    return np.where(time >= anchor.as_unit("ns").value, 0, -1).astype(np.int64)
+    return np.where(time >= anchor.value, 0, -1).astype(np.int64)

@@ -17,14 +17,21 @@ from cryptolab.kernels.compiler import kernel
 
 
 @kernel
+def blank(n: int, first: int) -> np.ndarray:
+    """Return float64 (n,) to be filled from row `first` on: NaN in the rows before it, anything after."""
+    out = np.empty(n)
+    out[: min(first, n)] = np.nan
+    return out
+
+
+@kernel
 def sma(close: np.ndarray, period: int) -> np.ndarray:
     """Return the mean of the last `period` rows: float64 (n,), NaN in the first period - 1.
 
     Four blocks go side by side, since their sums need not wait for one another: a quarter less time than one by one.
     """
     n = close.size
-    out = np.empty(n)
-    out[: min(period - 1, n)] = np.nan
+    out = blank(n, period - 1)
     tails = np.empty(4 * period)
     scale = 1.0 / period
     cut = period - 1
@@ -81,8 +88,7 @@ def ema(close: np.ndarray, period: int) -> np.ndarray:
     towards the price, so that a flat market keeps exactly its price.
     """
     n = close.size
-    out = np.empty(n)
-    out[: min(period - 1, n)] = np.nan
+    out = blank(n, period - 1)
     if n < period:
         return out
     total = 0.0
@@ -105,8 +111,7 @@ def midprice(high: np.ndarray, low: np.ndarray, period: int) -> np.ndarray:
     over the same blocks as the averages.
     """
     n = high.size
-    out = np.empty(n)
-    out[: min(period - 1, n)] = np.nan
+    out = blank(n, period - 1)
     tops = np.empty(period)
     bottoms = np.empty(period)
     for cut in range(period - 1, n, period):

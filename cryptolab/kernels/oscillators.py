@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cryptolab.kernels.compiler import kernel
+from cryptolab.kernels.moving import blank
 
 FLAT = 1e-17
 """Mean moves below this share of the price count as none: only rounding and what is long forgotten is left."""
@@ -18,8 +19,7 @@ def rsi(close: np.ndarray, period: int) -> np.ndarray:
     Without moves it is 50, where TA-Lib says 0.
     """
     n = close.size
-    out = np.empty(n)
-    out[: min(period, n)] = np.nan
+    out = blank(n, period)
     if n <= period:
         return out
     weight = 1.0 / period

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cryptolab.kernels.compiler import kernel
+from cryptolab.kernels.moving import blank
 
 
 @kernel
@@ -15,8 +16,7 @@ def atr(high: np.ndarray, low: np.ndarray, close: np.ndarray, period: int) -> np
     mean of the ranges of rows 1 to `period` (row 0 has no previous close), then smoothing with 1 / period.
     """
     n = close.size
-    out = np.empty(n)
-    out[: min(period, n)] = np.nan
+    out = blank(n, period)
     if n <= period:
         return out
     weight = 1.0 / period

@@ -76,7 +76,7 @@ def test_vwap_refuses_an_anchor_no_longer_than_a_bar(hourly_frame: pd.DataFrame)
     weekly = VWAP.calculate(daily, anchor="week")
     assert weekly.notna().all()
     assert (VWAP.signal(daily, weekly) == np.sign(daily["close"] - weekly)).all()
-    for wrong in ("weak", None, 7, "NaT"):
+    for wrong in ("weak", None, 7, np.int64(7), "NaT", "9999-01-01", pd.Timestamp("9999-01-01")):
         with pytest.raises(InputError, match="anchor: received"):
             VWAP.calculate(hourly_frame, anchor=wrong)
     with pytest.raises(InputError, match="session_start: received 24"):
@@ -147,6 +147,35 @@ def test_what_signal_refuses(hourly_frame: pd.DataFrame) -> None:
     ]:
         with pytest.raises(InputError, match=sentence):
             call()
+
+
+def test_a_frame_that_holds_an_indicators_own_columns_is_still_bars(hourly_frame: pd.DataFrame) -> None:
+    """As after df["vwap"] = VWAP.calculate(df): of two arguments the first is bars, and so is a frame with prices."""
+    df = hourly_frame.copy()
+    df["vwap"], df["rsi"] = VWAP.calculate(df), RSI.calculate(df, period=3)
+    lines = Ichimoku.calculate(hourly_frame)
+    df = df.join(lines)
+    expected = VWAP.signal(hourly_frame, df["vwap"])
+    assert VWAP.signal(df, df["vwap"]).equals(expected)
+    assert VWAP.signal(df).equals(expected)
+    assert VWAP.signal(df.rename(columns=str.upper).rename(columns={"VWAP": "vwap"})).equals(expected)
+    assert Ichimoku.signal(df, lines).equals(Ichimoku.signal(hourly_frame, lines))
+    assert Ichimoku.signal(df, df).equals(Ichimoku.signal(hourly_frame, lines))
+    assert RSI.signal(df, period=3).equals(RSI.signal(df["rsi"]))
+    assert RSI.signal(df, df["rsi"]).equals(RSI.signal(df[["rsi"]]))
+    with pytest.raises(InputError, match=r"received a Series first; write VWAP\.signal"):
+        VWAP.signal(df["vwap"], df)
+    with pytest.raises(InputError, match="column 'volume'"):
+        VWAP.signal(hourly_frame.drop(columns="volume"))
+
+
+def test_bollinger_bands_refuse_a_width_that_is_none(hourly_frame: pd.DataFrame) -> None:
+    for wrong in (-2, 0, float("nan"), True):
+        for call in (BollingerBands.calculate, BollingerBands.run):
+            with pytest.raises(InputError, match="std: received"):
+                call(hourly_frame, std=wrong)
+    bands = BollingerBands.calculate(hourly_frame, std=0.5)
+    assert (bands["upper"] > bands["lower"]).iloc[19:].all()
 
 
 def test_plots_draw_what_was_computed(hourly_frame: pd.DataFrame) -> None:

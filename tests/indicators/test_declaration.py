@@ -13,6 +13,7 @@ import pytest
 from cryptolab.bars import Bars
 from cryptolab.errors import InputError, UnknownNameError
 from cryptolab.indicators import EMA, INDICATORS, RSI, SMA, BollingerBands, Indicator, indicator
+from cryptolab.indicators.source import Source
 from cryptolab.kernels.compiler import kernel
 
 
@@ -185,6 +186,29 @@ def test_a_helper_defined_again_is_seen(bars: Bars) -> None:
     np.testing.assert_array_equal(made(bars), bars.close + 2)
 
 
+def test_a_helper_defined_again_is_seen_by_threads_that_ask_at_the_same_moment() -> None:
+    """Whoever asks between two steps of an answer must not get the new helper under the old meaning."""
+    names: dict[str, Any] = {"step": lambda x: x + 1}
+    exec("def X(close): return step(close)", names)
+    between: list[object] = []
+
+    class Interrupted(Source):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if "hash" in vars(self):  # it is complete
+                between.append(self.meaning())
+
+    source = Interrupted(names["X"])
+    before = source.meaning()
+    names["step"] = lambda x: x + 2
+    between.clear()
+    after = source.meaning()
+    assert after is source.meaning()
+    assert between
+    assert all(meaning is after for meaning in between)
+    assert before not in between
+
+
 def test_a_pickled_indicator_is_the_one_of_that_name() -> None:
     assert pickle.loads(pickle.dumps(EMA)) is EMA
     assert copy.deepcopy({"of": RSI})["of"] is RSI
@@ -203,6 +227,20 @@ def test_run_has_the_levels_vectorbt_users_know(hourly_frame: pd.DataFrame) -> N
     assert SMA.run(hourly_frame, period=range(2, 5)).sma.shape == (500, 3)
     np.testing.assert_array_equal(EMA.run(hourly_frame, period=9).ema, EMA.calculate(hourly_frame, period=9))
     np.testing.assert_array_equal(EMA.run(hourly_frame).ema, EMA.calculate(hourly_frame))
+
+
+def test_run_refuses_lists_that_cannot_go_together(hourly_frame: pd.DataFrame) -> None:
+    for empty in ([], (), np.array([]), range(0)):
+        with pytest.raises(InputError, match=r"EMA\.run, period: received an empty list; give at least one value"):
+            EMA.run(hourly_frame, period=empty)
+    with pytest.raises(
+        InputError, match=r"BollingerBands\.run: received lists of different lengths \(period 3, std 2\)"
+    ):
+        BollingerBands.run(hourly_frame, period=[5, 9, 20], std=[1.0, 2.0])
+    with pytest.raises(InputError, match="std: received an empty list"):
+        BollingerBands.run(hourly_frame, period=[5, 9], std=[], param_product=True)
+    assert BollingerBands.run(hourly_frame, period=[5, 9, 20], std=[1.0]).upper.shape == (500, 3)
+    assert EMA.run(hourly_frame, period=np.array(9)).ema.equals(EMA.run(hourly_frame, period=9).ema)
 
 
 def test_an_indicator_without_parameters_runs_too(hourly_frame: pd.DataFrame) -> None:

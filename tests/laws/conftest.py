@@ -5,12 +5,17 @@ from __future__ import annotations
 import pytest
 
 from cryptolab.bars import Bars, as_bars
-from tests.laws.markets import clean_frame, stress_frame
+from tests.laws.markets import clean_frame, stress_frame, tiny_frame
 
 
 @pytest.fixture(scope="session")
 def stress() -> Bars:
     return as_bars(stress_frame())
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Bars:
+    return as_bars(tiny_frame())
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cryptolab.bars import COLUMNS, Bars, as_bars
+from cryptolab.bars import Bars
 from cryptolab.indicators import Indicator
 from cryptolab.indicators.parameters import INPUTS
+from tests.laws.markets import other_presents, with_holes
 
 EXTRA: dict[str, list[dict[str, Any]]] = {
     "VWAP": [
@@ -26,6 +27,7 @@ EXTRA: dict[str, list[dict[str, Any]]] = {
 """Settings beyond the usual ones, where a parameter is neither a number nor a choice."""
 
 TOLERANCE = 1e-8
+"""How far apart two values may be, as a share of `_distance`'s scale: what the declared memory promises."""
 
 
 def settings(indicator: Indicator) -> list[dict[str, Any]]:
@@ -50,28 +52,20 @@ def arrays(indicator: Indicator, bars: Bars, params: dict[str, Any]) -> tuple[np
 def the_past_never_changes(indicator: Indicator, bars: Bars, params: dict[str, Any]) -> None:
     """Cut off after any bar, and with any other future, each value is the same to the last bit."""
     whole = arrays(indicator, bars, params)
-    for end in range(1, len(bars)):
-        _same(arrays(indicator, bars[:end], params), [array[:end] for array in whole], f"cut off after {end} bars")
-    frame = bars.frame()
-    for end in range(1, len(bars), 61):
-        other = frame.copy()
-        other.iloc[end:, :4] *= 7.0
-        other.iloc[end:, 4] = other["volume"].to_numpy()[end:][::-1] + 3.0
-        changed = arrays(indicator, as_bars(other, timeframe=bars.timeframe), params)
-        _same([a[:end] for a in changed], [a[:end] for a in whole], f"another future after {end} bars")
+    for end, present, what in other_presents(bars):
+        _same([a[:end] for a in arrays(indicator, present, params)], [a[:end] for a in whole], what)
 
 
 def signals_never_change(indicator: Indicator, bars: Bars, params: dict[str, Any]) -> None:
-    """Signals are +1, 0, -1 of int8, one per row, 0 in the warm-up; a cut leaves the earlier ones as they were."""
+    """Signals are +1, 0, -1 of int8, one per row, 0 in the warm-up; neither a cut nor another future changes one."""
     frame = bars.frame()
     whole = indicator.signal(frame, **params)
     assert whole.index.equals(frame.index)
     assert whole.dtype == np.int8
     assert set(np.unique(whole)) <= {-1, 0, 1}
     assert (whole.iloc[: min(indicator.lookbacks(**params))] == 0).all()
-    for end in range(2, len(bars), 7):
-        part = indicator.signal(frame.iloc[:end].copy(), **params)
-        assert part.equals(whole.iloc[:end]), f"{indicator.name}.signal cut off after {end} bars"
+    for end, present, what in other_presents(bars):
+        assert np.array_equal(indicator.signal(present, **params)[:end], whole[:end]), f"{indicator.name}.signal {what}"
 
 
 def columns_do_not_mix(indicator: Indicator, bars: Bars, grid: list[dict[str, Any]]) -> None:
@@ -133,30 +127,37 @@ def the_memory_is_enough(indicator: Indicator, bars: Bars, params: dict[str, Any
 
 def a_missing_bar_is_no_bar(indicator: Indicator, bars: Bars, params: dict[str, Any]) -> None:
     """A row taken out, one set to NaN and one with a price of 0 give the same, and read NaN or 0 themselves."""
-    frame = bars.frame()
-    gone = frame.index[[0, 5, 6, 90, len(frame) // 2, len(frame) - 3]]
-    shorter = as_bars(frame.drop(gone), timeframe=bars.timeframe)
+    gone, shorter, frames = with_holes(bars)
     without = indicator.calculate(shorter, **params)
-    for blank in (np.nan, 0.0):
-        other = frame.copy()
-        other.loc[gone, list(COLUMNS[:4])] = blank
+    for other in frames:
         result = indicator.calculate(other, **params)
-        assert result.index.equals(frame.index)
+        assert result.index.equals(other.index)
         assert result.loc[gone].isna().to_numpy().all()
-        _same([result.drop(gone).to_numpy()], [without.to_numpy()], f"rows of {blank}")
+        _same([result.drop(gone).to_numpy()], [without.to_numpy()], "rows without prices")
         if indicator._signals is not None:
             signal = indicator.signal(other, result)
             assert (signal.loc[gone] == 0).all()
-            _same([signal.drop(gone).to_numpy()], [indicator.signal(shorter, without).to_numpy()], f"rows of {blank}")
+            _same([signal.drop(gone)], [indicator.signal(shorter, without)], "signals, rows without prices")
 
 
 def inputs_are_not_written(indicator: Indicator, bars: Bars, params: dict[str, Any]) -> None:
-    """The function leaves what it is given as it was, also where nothing would stop it."""
-    given = {name: np.array(getattr(bars, name)) for name in INPUTS if name in indicator.inputs}
-    kept = {name: array.copy() for name, array in given.items()}
-    indicator.function(**given, **indicator.checked(params, bars.timeframe))
-    for name, array in given.items():
-        _same([array], [kept[name]], f"input {name}")
+    """The function, and the rule of its signals, leave what they are given as it was, also where nothing stops them."""
+    values = indicator.checked(params, bars.timeframe)
+    columns = {name: getattr(bars, name) for name in INPUTS}
+    _unwritten(indicator.function, {name: columns[name] for name in indicator.inputs}, values)
+    rule = indicator._signals
+    if rule is not None:
+        known = columns | dict(zip(indicator.outputs, arrays(indicator, bars, params), strict=True))
+        given = {name: known[name] for name in (*rule.inputs, *rule.outputs)}
+        _unwritten(rule.function, given, {name: values[name] for name in rule.shared})
+
+
+def _unwritten(function: Any, given: dict[str, np.ndarray], values: dict[str, Any]) -> None:
+    """Call the function with writable copies of the arrays; they must come back as they were."""
+    copies = {name: np.array(array) for name, array in given.items()}
+    function(**copies, **values)
+    for name, array in copies.items():
+        _same([array], [given[name]], f"input {name}")
 
 
 def _begins_with_the_data(indicator: Indicator, params: dict[str, Any]) -> bool:
@@ -170,8 +171,18 @@ def _same(found: Any, expected: Any, what: str) -> None:
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the largest |a - b| / max(1, |b|); infinite where one is NaN and the other is not."""
+    """Return the largest |a - b| / max(|b|, the median of all |b|); infinite where one is NaN and the other is not.
+
+    The scale is the output's own, so that prices of a millionth are held to as many digits as prices of thousands. The
+    median is for what crosses 0: there a share of the value itself would be a share of nothing.
+    """
     if not np.array_equal(np.isnan(a), np.isnan(b)):
         return float("inf")
-    apart = np.abs(a - b) / np.maximum(1.0, np.abs(b))
-    return float(np.nanmax(apart, initial=0.0))
+    known = ~np.isnan(b)
+    if not known.any():
+        return 0.0
+    reach = np.abs(b[known]).astype(float)
+    apart = np.abs(a[known].astype(float) - b[known].astype(float))
+    with np.errstate(divide="ignore"):
+        shares = np.divide(apart, np.maximum(reach, np.median(reach)), where=apart > 0, out=np.zeros(apart.size))
+    return float(shares.max())

@@ -30,6 +30,12 @@ def test_law_on_the_stress_market(law: Any, indicator: Indicator, params: dict[s
     law(indicator, stress, params)
 
 
+@pytest.mark.parametrize("law", ON_STRESS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize(("indicator", "params"), CASES)
+def test_law_at_prices_of_a_millionth(law: Any, indicator: Indicator, params: dict[str, Any], tiny: Bars) -> None:
+    law(indicator, tiny, params)
+
+
 @pytest.mark.parametrize(("indicator", "params"), CASES)
 def test_outputs_match_the_declaration(indicator: Indicator, params: dict[str, Any], clean: Bars) -> None:
     laws.outputs_match_the_declaration(indicator, clean, params)
