@@ -20,6 +20,9 @@ from cryptolab.figures.style import ACCENT, GAIN, INK, LOSS, MARKET, MUTED, temp
 _PRICES = ",.6~r"
 """How an axis writes prices and money: six significant digits, no zeros behind them."""
 
+_SHARES = ".4~%"
+"""How an axis writes shares: as many decimals as its steps need, so that no two labels of small ones read alike."""
+
 
 class Choice(NamedTuple):
     """One button: what it says and what `Plotly.update` is told."""
@@ -62,10 +65,10 @@ def stamps(index: pd.DatetimeIndex) -> np.ndarray:
     return np.datetime_as_string(index.tz_convert("UTC").tz_localize(None).to_numpy("M8[m]"))
 
 
-def equity(lines: Sequence[Line], log: bool, mark: str = "") -> Drawing:
+def equity(lines: Sequence[Line], log: bool, mark: str = "", unit: str = "") -> Drawing:
     """Return equity above drawdown, the strategy (first line) over what it is held against. `log`: start on a log axis.
 
-    mark: faint words across the figure, none when empty.
+    mark: faint words across the figure, none when empty. unit: the currency of the equity, where it is known.
     """
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
@@ -86,11 +89,12 @@ def equity(lines: Sequence[Line], log: bool, mark: str = "") -> Drawing:
             go.Scatter(
                 x=stamps(line.fall_time), y=line.fall, mode="lines", name=text(line.name), legendgroup=line.name,
                 showlegend=False, line={"color": colour, "width": 1.1}, fill="tozeroy" if colour == ACCENT else None,
-                fillcolor="rgba(31, 95, 191, 0.10)", hovertemplate="%{y:.1%}",
+                fillcolor="rgba(31, 95, 191, 0.10)", hovertemplate="%{y:.2%}",
             ), row=2, col=1,
         )  # fmt: skip
     figure.update_layout(template=template(), height=520, hovermode="x", margin={"t": 34})
-    figure.update_yaxes(tickformat=".0%", row=2, col=1)
+    figure.update_yaxes(title=text(f"Equity, {unit}" if unit else "Equity"), row=1, col=1)
+    figure.update_yaxes(title="Drawdown", tickformat=_SHARES, row=2, col=1)
     watermark(figure, mark)
     drawing = Drawing(figure, "Equity over time and, below it, its fall from the highest point so far.")
     return with_scales(drawing, log)
@@ -99,8 +103,8 @@ def equity(lines: Sequence[Line], log: bool, mark: str = "") -> Drawing:
 def candles(stretches: Sequence[Stretch], mark: str = "", size: float = 9) -> Drawing:
     """Return candles with trades; of several stretches one is seen, the others are choices.
 
-    A trade is a line from entry to exit, green when it won and red when it lost; entries are triangles that point the
-    way of the trade, exits circles, `size` pixels wide.
+    A trade is a line from entry to exit, green when it won and red when it did not; entries are triangles that point
+    the way of the trade, exits circles, `size` pixels wide.
     """
     import plotly.graph_objects as go
 
@@ -209,7 +213,7 @@ def distribution(edges: np.ndarray, counts: np.ndarray, line: tuple[float, str],
         annotation={"text": text(line[1]), "font": {"color": MUTED}, "yanchor": "bottom", "y": 1.0},
     )  # fmt: skip
     figure.update_layout(template=template(), height=300, showlegend=False, bargap=0, margin={"t": 30})
-    figure.update_xaxes(title="return of a trade, net of costs", tickformat=".1~%")
+    figure.update_xaxes(title="return of a trade, net of costs", tickformat=_SHARES)
     figure.update_yaxes(title="trades")
     watermark(figure, mark)
     return Drawing(figure, "How many trades returned how much.")

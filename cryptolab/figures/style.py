@@ -23,7 +23,7 @@ def template() -> Any:
 
     axis = {
         "gridcolor": HAIRLINE, "linecolor": HAIRLINE, "zerolinecolor": "#c5ccd5", "zerolinewidth": 1,
-        "ticks": "", "automargin": True, "title": {"font": {"size": 12, "color": MUTED}},
+        "ticks": "", "automargin": True, "title": {"font": {"size": 12, "color": MUTED}, "standoff": 8},
     }  # fmt: skip
     return go.layout.Template(
         layout={

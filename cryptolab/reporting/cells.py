@@ -10,10 +10,11 @@ import pandas as pd
 from cryptolab.reporting.sheet import Cell
 from cryptolab.reporting.wording import FORMATS, count, duration, money, percent, plain
 
-_SIGNED = ("total_return", "cagr", "max_drawdown", "alpha", "expectancy", "difference", "mean_return", "profit",
-           "median_return", "mean_winner", "mean_loser", "best_trade", "worst_trade", "sharpe_ratio", "sortino_ratio",
-           "calmar_ratio")  # fmt: skip
-"""Metrics and statistics whose sign is good or bad news."""
+_SIGNED = ("total_return", "cagr", "max_drawdown", "expectancy", "difference", "mean_return", "profit",
+           "median_return", "mean_winner", "mean_loser", "best_trade", "worst_trade")  # fmt: skip
+"""What was won or lost. Ratios, alpha and beta stay plain: a Sharpe ratio of 0.18 in green would be praise."""
+MONEY = ("final_equity", "expectancy", "fees_paid", "profit")
+"""Metrics and statistics in the quote currency."""
 
 
 def _look(value: Any, shown: str) -> str:

@@ -11,12 +11,13 @@ from cryptolab.errors import DataError
 from cryptolab.figures.study import Drawing, Line, Stretch, candles, distribution, equity, with_scales
 from cryptolab.reporting import tables
 from cryptolab.reporting.thinning import thin
-from cryptolab.reporting.wording import moment, money, percent, price
+from cryptolab.reporting.wording import moment, money, percent, price, quote
 
 OVERVIEW, CLOSE_UP = 1500, 500
 """The most candles of the overview and of a close-up."""
 MARKED = 1500
-"""The most trades marked on the overview; of more, those that won or lost most."""
+"""The most trades marked on the overview; of more, those of the largest returns either way, not of the largest
+amounts: while an account grows or decays, these all lie at one of its ends."""
 LOG_FROM = 5.0
 """A curve whose highest value is this many times its lowest starts on a log axis."""
 
@@ -24,7 +25,7 @@ LOG_FROM = 5.0
 def equity_drawing(result: BacktestResult, market: BacktestResult, name: str, mark: str) -> Drawing:
     """Return equity and drawdown of both runs, thinned."""
     lines = [_line(name, result), _line("buy-and-hold", market)]
-    return equity(lines, any(_wide(line.values) for line in lines), mark)
+    return equity(lines, any(_wide(line.values) for line in lines), mark, quote(result.bars.symbol))
 
 
 def _line(name: str, run: BacktestResult) -> Line:
@@ -63,9 +64,9 @@ def overview(result: BacktestResult, mark: str) -> tuple[Drawing, str]:
     if bars.timeframe != result.bars.timeframe:
         notes.append(f"Candles of {bars.timeframe}, whole periods only, made from the bars of {result.bars.timeframe}.")
     if len(trades) > MARKED:
-        notes.append(f"Marked are the {MARKED:,} of {len(trades):,} trades that won or lost most.")
-        trades = trades.loc[trades["pnl"].abs().nlargest(MARKED).index].sort_index()
-    drawing = candles([Stretch("all", bars, said(trades))], mark, 9 if len(trades) < 60 else 6)
+        notes.append(f"Marked are the {MARKED:,} of {len(trades):,} trades of the largest gain or loss in per cent.")
+        trades = trades.loc[trades["return"].abs().nlargest(MARKED).index].sort_index()
+    drawing = candles([Stretch("all", bars, said(trades, quote(bars.symbol)))], mark, 9 if len(trades) < 60 else 6)
     return with_scales(drawing, _wide(bars.close)), " ".join(notes)
 
 
@@ -95,11 +96,11 @@ def _stretch(result: BacktestResult, label: str, begin: int, end: int) -> Stretc
     inside = trades[
         (trades["entry_time"] <= bars.index[-1]) & ~(trades["exit_time"] < bars.index[0])  # NaT: still open
     ]
-    return Stretch(label, coarser(bars, CLOSE_UP), said(inside))
+    return Stretch(label, coarser(bars, CLOSE_UP), said(inside, quote(bars.symbol)))
 
 
-def said(trades: pd.DataFrame) -> pd.DataFrame:
-    """Return the trades with a column `said`: each in words, for the pointer."""
+def said(trades: pd.DataFrame, unit: str = "") -> pd.DataFrame:
+    """Return the trades with a column `said`: each in words, for the pointer. unit: the currency of its profit."""
     words = []
     for trade in trades.to_dict("records"):
         entry = f"{trade['direction']} at {price(trade['entry_price'])}, {moment(trade['entry_time'])}"
@@ -109,7 +110,7 @@ def said(trades: pd.DataFrame) -> pd.DataFrame:
         reason = trade["exit_reason"].replace("_", " ")
         leave = f"out at {price(trade['exit_price'])}, {moment(trade['exit_time'])} ({reason})"
         gap = "; spans missing bars" if trade["spans_gap"] else ""
-        words.append(f"{entry}; {leave}: {percent(trade['return'], 2)}, {money(trade['pnl'])}{gap}")
+        words.append(f"{entry}; {leave}: {percent(trade['return'], 2)}, {money(trade['pnl'], unit)}{gap}")
     return trades.assign(said=words)
 
 

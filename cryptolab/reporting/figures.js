@@ -1,4 +1,14 @@
 /* Draws each figure of a report that is not drawn yet. The page's first part brings plotly.js and this. */
+if (!window.cryptolabDraw) {
+  // paper is narrower than most screens and holds no scrollbar: 680 px fit A4 and Letter between a browser's margins
+  const width = 680;
+  const drawn = () => document.querySelectorAll(".cl-figure[data-drawn] .cl-plot");
+  addEventListener("beforeprint", () => drawn().forEach((plot) => Plotly.relayout(plot, { autosize: false, width })));
+  addEventListener("afterprint", () => drawn().forEach((plot) => {
+    Plotly.relayout(plot, { autosize: true, width: null });
+    Plotly.Plots.resize(plot);
+  }));
+}
 window.cryptolabDraw = () => {
   const narrow = matchMedia("(max-width: 600px)").matches;
   const finger = matchMedia("(pointer: coarse)").matches;

@@ -8,13 +8,28 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cryptolab.backtesting import BacktestResult
-from cryptolab.reporting.tables import closed
-from cryptolab.reporting.wording import count, duration, lowered, money, outcome, percent, plain, points, span, words
+from cryptolab.bars import Bars
+from cryptolab.reporting.tables import across_gaps, closed, growth
+from cryptolab.reporting.wording import (
+    DROPPED,
+    count,
+    counted,
+    duration,
+    lowered,
+    money,
+    outcome,
+    percent,
+    plain,
+    points,
+    quote,
+    span,
+    words,
+)
 
-FEW_TRADES = 30
+FEW_TRADES, FEW_BARS = 30, 30
 SHORT_HISTORY = pd.Timedelta(days=365)
 MOST = 0.5
-"""Above this share of the net profit one trade, or the trades across gaps, count as making it."""
+"""Above this share one trade, or what happened in gaps, counts as making the profit, and bars as mostly missing."""
 MANY_AMBIGUOUS = 0.05
 
 
@@ -39,13 +54,14 @@ def check(result: BacktestResult, market: BacktestResult, sensitivity: pd.DataFr
         _behind(result, market),
         _no_stop(result),
         _few_trades(result),
-        _one_trade(result.trades),
-        _gaps(result.trades),
+        _one_trade(result),
+        _gaps(result),
         _ambiguous(result),
         _dropped(result),
         _costs(result, sensitivity),
         _own_close(result, sensitivity),
-        _short_history(result),
+        _short_history(result.bars),
+        _holes(result.bars),
     ]
     return sorted(found, key=lambda lint: not lint.fired)
 
@@ -92,38 +108,52 @@ def _no_stop(result: BacktestResult) -> Lint:
 def _few_trades(result: BacktestResult) -> Lint:
     n = result.n_trades
     few = n < FEW_TRADES
-    told = f"{count(n)} closed {'trade' if n == 1 else 'trades'}"
-    sentence = (
-        f"{told}: fewer than {FEW_TRADES}, so that chance alone may explain the result."
-        if few
-        else f"{told}, at least {FEW_TRADES}."
-    )
+    told = counted(n, "closed trade")
+    if not n:
+        sentence = "No trade was closed: there is no sample to judge."
+    elif few:
+        sentence = f"{told}: fewer than {FEW_TRADES}, so that chance alone may explain the result."
+    else:
+        sentence = f"{told}, at least {FEW_TRADES}."
     return Lint("too_few_trades", few, float(n), sentence)
 
 
-def _one_trade(trades: pd.DataFrame) -> Lint:
-    """The best trade against the net profit of all, the open one included, as it is in the total return."""
-    profit = float(trades["pnl"].sum())
-    if profit <= 0:
-        return Lint("one_trade_makes_the_profit", False, math.nan, "There is no profit that one trade could have made.")
-    best = float(trades["pnl"].max())
-    rest = profit - best
-    told = f"The best trade made {money(best)} of {money(profit)} net profit ({percent(best / profit, 0)})"
-    left = f"without it {money(rest)} would be left" if rest > 0 else f"without it {money(-rest)} would have been lost"
-    return Lint("one_trade_makes_the_profit", best / profit > MOST, best / profit, f"{told}; {left}.")
+def _one_trade(result: BacktestResult) -> Lint:
+    """The trade that grew the equity most, and the run without it: gains compound, so money would favour late trades.
+
+    value: the part of the total return that is gone without it, above 1 where a loss would be left. The open trade
+    takes part, as it does in the total return.
+    """
+    name = "one_trade_makes_the_profit"
+    if not (result.total_return > 0 and len(result.trades)):
+        return Lint(name, False, math.nan, "There is no profit that one trade could have made.")
+    best = float(growth(result).max())
+    rest = (1 + result.total_return) / best - 1
+    share = 1 - rest / result.total_return
+    told = (
+        f"The best trade made {percent(best - 1)} on the equity it began with; without it the run would have"
+        f" {outcome(rest)} instead of making {percent(result.total_return)}."
+    )
+    return Lint(name, share > MOST, share, told)
 
 
-def _gaps(trades: pd.DataFrame) -> Lint:
-    profit = float(trades["pnl"].sum())
-    spanning = trades[trades["spans_gap"].astype(bool)]
-    if not len(spanning):
-        return Lint("profit_in_gaps", False, 0.0, "No trade spans missing bars.")
-    told = f"{count(len(spanning))} {'trade spans' if len(spanning) == 1 else 'trades span'} missing bars"
+def _gaps(result: BacktestResult) -> Lint:
+    """What prices moved across missing bars, against the net profit of the run; what else such trades made is sound."""
+    name, trades = "profit_in_gaps", result.trades
+    unit, spanning = quote(result.bars.symbol), int(trades["spans_gap"].sum())
+    if not spanning:
+        return Lint(name, False, 0.0, "No trade spans missing bars.")
+    profit, moved = float(trades["pnl"].sum()), float(across_gaps(result).sum())
+    side = "in favour of" if moved >= 0 else "against"
+    told = (
+        f"{counted(spanning, 'trade spans', 'trades span')} missing bars; from the last close before to the first open"
+        f" after them, prices moved {money(abs(moved), unit)} {side} the positions"
+    )
     if profit <= 0:
-        return Lint("profit_in_gaps", False, math.nan, f"{told}; there is no profit that could rest on them.")
-    share = float(spanning["pnl"].sum()) / profit
-    rest = f"; the others together lost {money(profit * (share - 1))}" if share > 1 else ""
-    return Lint("profit_in_gaps", share > MOST, share, f"{told} and made {percent(share, 0)} of the net profit{rest}.")
+        return Lint(name, False, math.nan, f"{told}; there is no profit that could rest on that.")
+    share = moved / profit
+    compared = f", {percent(share, 0)} of the net profit" if moved > 0 else ""
+    return Lint(name, share > MOST, share, f"{told}{compared}.")
 
 
 def _ambiguous(result: BacktestResult) -> Lint:
@@ -141,9 +171,9 @@ def _dropped(result: BacktestResult) -> Lint:
     total = sum(reasons.values())
     if not total:
         return Lint("dropped_entries", False, 0.0, "Every entry that could be taken was taken.")
-    listed = ", ".join(f"{name.replace('_', ' ')} {count(number)}" for name, number in reasons.items())
-    verb = "entry was" if total == 1 else "entries were"
-    return Lint("dropped_entries", True, float(total), f"{count(total)} {verb} not taken: {listed}.")
+    listed = ", ".join(f"{DROPPED.get(name, name)} ({count(number)})" for name, number in reasons.items())
+    told = f"{counted(total, 'entry was', 'entries were')} not taken: {listed}."
+    return Lint("dropped_entries", True, float(total), told)
 
 
 def _costs(result: BacktestResult, sensitivity: pd.DataFrame) -> Lint:
@@ -167,12 +197,29 @@ def _own_close(result: BacktestResult, sensitivity: pd.DataFrame) -> Lint:
     return Lint("fills_at_its_own_close", fired, gain, f"{told}{note}.")
 
 
-def _short_history(result: BacktestResult) -> Lint:
-    length = span(result.bars)
-    short = length < SHORT_HISTORY
-    days = length / pd.Timedelta(days=1)
-    told = f"The bars cover {duration(length)}"
-    return Lint("short_history", short, days, f"{told}{': less than one year' if short else ''}.")
+def short(bars: Bars) -> bool:
+    """Return whether the bars are too few, or cover too little time, for what is stated a year."""
+    return span(bars) < SHORT_HISTORY or len(bars) < FEW_BARS
+
+
+def _short_history(bars: Bars) -> Lint:
+    length = span(bars)
+    told = f"{counted(len(bars), 'bar covers', 'bars cover')} {duration(length)}"
+    if short(bars):
+        less = "less than one year" if length < SHORT_HISTORY else f"fewer than {FEW_BARS} bars"
+        told += f": {less}, so that figures a year (growth, Sharpe, volatility, alpha, turnover) are stretched from it"
+    return Lint("short_history", short(bars), length / pd.Timedelta(days=1), f"{told}.")
+
+
+def _holes(bars: Bars) -> Lint:
+    missing = int(bars.gaps["missing"].sum())
+    share = missing / (missing + len(bars))
+    many = share > MOST
+    told = (
+        f"Of the {bars.timeframe} bars from the first to the last {percent(share) if missing else 'none'} are missing"
+    )
+    why = ": the data may be of a longer timeframe than the one declared" if many else ""
+    return Lint("most_bars_are_missing", many, share, f"{told}{why}.")
 
 
 def headline(checks: list[Lint]) -> str:

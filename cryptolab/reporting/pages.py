@@ -1,25 +1,24 @@
-"""The sheets of a study: which numbers stand where. Tables make the numbers, `sheet` the HTML, `wording` the text."""
+"""The sheets of what came out: which numbers stand where. `tables` makes them, `sheet` the HTML, `wording` the text."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from cryptolab.reporting import charts, sheet, tables
-from cryptolab.reporting.cells import heat_cell, number_cell
-from cryptolab.reporting.lints import headline
+from cryptolab.reporting.cells import MONEY, heat_cell, number_cell
+from cryptolab.reporting.lints import headline, short
 from cryptolab.reporting.sheet import Cell, Sheet
 from cryptolab.reporting.wording import (
-    count,
+    counted,
     duration,
-    lowered,
     moment,
-    money,
     percent,
     price,
+    priced,
+    quote,
     span,
     verdict,
     words,
@@ -28,7 +27,7 @@ from cryptolab.reporting.wording import (
 if TYPE_CHECKING:
     from cryptolab.reporting.study import Study
 
-SHOWN_GAPS, SHOWN_TRADES = 5, 20
+SHOWN_TRADES = 20
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NO_EDGE = (
     "The market is simulated: its direction cannot be foreseen by construction, so no rule has an edge in it. Read this"
@@ -36,7 +35,8 @@ _NO_EDGE = (
 )
 _TRADES_NOTE = (
     "Closed trades. Returns are net of both fees and relative to the entry. Ambiguous exits: stop and target lay inside"
-    " one bar, and the stop was taken. Across a gap: bars are missing between entry and exit."
+    " one bar, and the stop was taken. Across a gap: bars are missing between entry and exit. A trade of zero profit is"
+    " no winner and no loser, and ends a losing streak."
 )
 _SHORT = {
     "total_return": "Total return",
@@ -81,90 +81,15 @@ def opening(study: Study) -> Sheet:
     )
 
 
-def data(study: Study) -> Sheet:
-    """The data card: source, span, gaps, fingerprint."""
-    bars = study.bars
-    gaps = bars.gaps
-    missing = int(gaps["missing"].sum())
-    share = percent(missing / (missing + len(bars)), 2)
-    source = f"simulated market, seed {_market_seed(study)}" if study.simulated else study.spec.get("file", bars.source)
-    pairs = [
-        ("Source", source),
-        ("Symbol", bars.symbol),
-        ("Timeframe", bars.timeframe),
-        ("First open, UTC", moment(bars.index[0])),
-        ("Last close, UTC", moment(pd.Timestamp(int(bars.time[-1]) + bars.interval))),
-        ("Length", duration(span(bars))),
-        ("Bars", count(len(bars))),
-        ("Missing bars", f"{count(missing)} in {count(len(gaps))} gaps ({share})"),
-        ("Rows without prices", count(len(bars.rows) - len(bars))),
-        ("Bars without volume", count(int((bars.volume == 0).sum()))),
-        ("First and last price", f"{price(float(bars.open[0]))} → {price(float(bars.close[-1]))}"),
-        ("Fingerprint", bars.fingerprint[:12]),
-    ]
-    parts = [sheet.facts(pairs)]
-    if len(gaps):
-        longest = gaps.nlargest(SHOWN_GAPS, "missing")
-        rows = [
-            [moment(gap["start"]), moment(gap["end"]), count(gap["missing"]), duration(gap["end"] - gap["start"])]
-            for gap in longest.to_dict("records")
-        ]
-        parts += [
-            sheet.heading("Longest gaps" if len(gaps) > len(rows) else "Gaps"),
-            sheet.table(["First missing open", "Next open", "Missing bars", "Length"], rows),
-        ]
-    parts.append(sheet.hash_line("SHA-256 over symbol, timeframe and arrays:", bars.fingerprint))
-    return sheet.sheet(*parts)
-
-
-def _market_seed(study: Study) -> Any:
-    given = study.spec.get("simulated") or {}
-    return given.get("seed", study.seed)
-
-
-def setup(study: Study) -> Sheet:
-    """The strategy with parameters and source; costs and risk, and what is not set."""
-    strategy, result = study.strategy, study.result
-    pairs = [("Strategy", study.named)]
-    pairs += [(name, str(value)) for name, value in study.parameters.items()]
-    settings = asdict(result.costs) | asdict(result.risk)
-    shown = [("Initial capital", money(result.initial_capital))]
-    for name, value in settings.items():
-        if value is not None and not (name in ("lot_step", "min_order_size") and value == 0):
-            shown.append((words(name), _setting(name, value)))
-    unset = [lowered(words(name)) for name, value in asdict(result.risk).items() if value is None]
-    parts = [sheet.paragraph(strategy.doc.split("\n\n")[0].replace("\n", " "))] if strategy.doc else []
-    parts += [sheet.facts(pairs), sheet.heading("Costs and risk"), sheet.facts(shown)]
-    if unset:
-        parts.append(sheet.paragraph(f"Not set: {', '.join(unset)}.", "note"))
-    if strategy.source is not None:
-        parts.append(sheet.folded("Source of the strategy", sheet.code(strategy.source)))
-    name = "SHA-256 of the source:" if strategy.source is not None else f"SHA-256 ({strategy.source_note}):"
-    parts.append(sheet.hash_line(name, strategy.source_hash))
-    return sheet.sheet(*parts)
-
-
-def _setting(name: str, value: Any) -> str:
-    """Return a setting of Costs or Risk: fractions as per cent, words as words."""
-    if isinstance(value, bool):
-        return "allowed" if value else "not allowed"
-    if isinstance(value, str):
-        return value.replace("_", " ")
-    if name == "max_wait":
-        return f"{value} missing {'bar' if value == 1 else 'bars'}"
-    if name in ("lot_step", "min_order_size"):
-        return f"{value:g} coins"
-    if name.endswith("multiplier"):
-        return f"{value:g} × ATR(14)"
-    return percent(value, 2 if name in ("commission", "slippage") else 1)
-
-
 def comparison(study: Study) -> Sheet:
     """Every metric of the strategy and of buy-and-hold, each with its definition."""
     table = tables.comparison(study.result, study.market)
     meaning = tables.definitions()
     rows = [
-        [Cell(words(name), meaning.get(name, "")), *(number_cell(name, table.at[name, run]) for run in table.columns)]
+        [
+            Cell(_label(name, study), meaning.get(name, "")),
+            *(number_cell(name, table.at[name, run]) for run in table.columns),
+        ]
         for name in table.index
     ]
     costs = study.result.costs
@@ -173,12 +98,19 @@ def comparison(study: Study) -> Sheet:
         f" ({percent(costs.commission, 2)}), slippage ({percent(costs.slippage, 2)}) and fill rule"
         f" ({costs.fill.replace('_', ' ')}), without stops. Alpha and beta are measured against the price itself."
     )
+    if short(study.bars):
+        note += f" Figures a year are stretched from {duration(span(study.bars))}: read them with doubt."
     return sheet.sheet(
         sheet.columns(
             sheet.table(["", "Strategy", "Buy-and-hold"], rows),
             sheet.paragraph(note, "note") + sheet.folded("What the numbers mean", _meanings(meaning)),
         )
     )
+
+
+def _label(name: str, study: Study) -> str:
+    """Return a metric's or statistic's name, with the currency where it is money."""
+    return priced(words(name), quote(study.bars.symbol)) if name in MONEY else words(name)
 
 
 def _meanings(meaning: dict[str, str]) -> str:
@@ -190,8 +122,8 @@ def equity(study: Study) -> Sheet:
     """Equity and drawdown of both."""
     drawing = charts.equity_drawing(study.result, study.market, study.strategy.name, _mark(study))
     points = len(study.result.equity_curve)
-    thinned = f" Of {count(points)} values per line, the lowest and highest of each stretch are drawn."
-    note = "Equity at each bar's close, in quote currency; below it, the fall from its highest point so far."
+    thinned = f" Of {counted(points, 'value')} per line, the lowest and highest of each stretch are drawn."
+    note = "Equity at each bar's close; below it, the fall from its highest point so far."
     return sheet.sheet(sheet.figure(drawing), sheet.paragraph(note + (thinned if points > 3000 else ""), "note"))
 
 
@@ -208,7 +140,7 @@ def months(study: Study) -> Sheet:
     monthly = monthly[~np.isnan(monthly)]
     won = int((monthly > 0).sum())
     note = (
-        f"Per cent, by UTC month of the bars' opens, net of costs; {count(won)} of {count(len(monthly))} months won,"
+        f"Per cent, by UTC month of the bars' opens, net of costs; {won} of {counted(len(monthly), 'month')} won,"
         f" best {percent(float(monthly.max()))}, worst {percent(float(monthly.min()))}. The first and the last month"
         " may be parts of one. Hold: buy-and-hold over the year."
     )
@@ -221,7 +153,8 @@ def candles(study: Study) -> Sheet:
     drawing, note = charts.overview(study.result, mark)
     legend = (
         "Triangles are entries and point the way of the trade, circles are exits; the line between is green for a trade"
-        " that won and red for one that lost. Drag to look closer, double-click to see all."
+        " that won and red for one that did not. With a mouse, drag to look closer and double-click to see all; on a"
+        " touch screen, tap a mark to read its trade."
     )
     parts = [sheet.figure(drawing), sheet.paragraph(f"{legend} {note}".strip(), "note")]
     if len(study.result.trades):
@@ -235,10 +168,10 @@ def trades(study: Study) -> Sheet:
     drawing = charts.returns_drawing(result, _mark(study))
     if not len(result.trades) or drawing is None:
         told = "One trade was opened and none closed." if len(result.trades) else "There was no trade."
-        return sheet.sheet(sheet.paragraph(told), _last_trades(result.trades) if len(result.trades) else "")
+        return sheet.sheet(sheet.paragraph(told), _last_trades(study) if len(result.trades) else "")
     statistics = tables.trade_statistics(result.trades)
     rows = [
-        [words(name), *(number_cell(name, statistics.at[name, part]) for part in statistics.columns)]
+        [_label(name, study), *(number_cell(name, statistics.at[name, part]) for part in statistics.columns)]
         for name in statistics.index
     ]
     reasons = tables.by_reason(result.trades)
@@ -251,16 +184,17 @@ def trades(study: Study) -> Sheet:
         sheet.columns(
             sheet.table(["", *(words(part) for part in statistics.columns)], rows),
             sheet.heading("By reason of exit")
-            + sheet.table(["", *map(words, reasons.columns)], reason_rows)
+            + sheet.table(["", *(_label(name, study) for name in reasons.columns)], reason_rows)
             + sheet.paragraph(_TRADES_NOTE, "note"),
         ),
-        sheet.heading(f"Last {min(SHOWN_TRADES, len(result.trades))} of {count(len(result.trades))} trades"),
-        _last_trades(result.trades),
+        sheet.heading(f"Last {min(SHOWN_TRADES, len(result.trades))} of {counted(len(result.trades), 'trade')}"),
+        _last_trades(study),
     )
 
 
-def _last_trades(table: pd.DataFrame) -> str:
+def _last_trades(study: Study) -> str:
     """Return the latest trades as a table, newest first."""
+    table = study.result.trades
     rows = [
         [
             moment(trade["entry_time"]),
@@ -276,7 +210,16 @@ def _last_trades(table: pd.DataFrame) -> str:
         ]
         for trade in table.tail(SHOWN_TRADES).iloc[::-1].to_dict("records")
     ]
-    header = ["Entry, UTC", "Exit, UTC", "Side", "Entry price", "Exit price", "Profit", "Return", "Reason"]
+    header = [
+        "Entry, UTC",
+        "Exit, UTC",
+        "Side",
+        "Entry price",
+        "Exit price",
+        _label("profit", study),
+        "Return",
+        "Reason",
+    ]
     return sheet.table(header, rows, "trades")
 
 
@@ -288,13 +231,17 @@ def sensitivity(study: Study) -> Sheet:
         own = " (this run)" if row["configured"] else ""
         cells = [number_cell(name, row[name]) for name in _SHORT]
         rows.append([Cell(_CASES[str(case)] + own), *cells])
-    header = ["Fills", *_SHORT.values()]
+    header = [
+        "Fills",
+        *(priced(said, quote(study.bars.symbol)) if name in MONEY else said for name, said in _SHORT.items()),
+    ]
     note = (
-        "The same signals, filled in other ways: a result that lives only in the first rows lives on its fills."
-        " The worst price of the next bar is its high for buys and its low for sells. Twice the costs: commission"
-        f" {percent(2 * study.result.costs.commission, 2)} and slippage {percent(2 * study.result.costs.slippage, 2)}."
+        "The same signals, filled in other ways. A profit that disappears in the lower rows comes from how orders were"
+        " assumed to fill, not from the signals. The worst price of the next bar is its high for buys and its low for"
+        f" sells. Twice the costs: commission {percent(2 * study.result.costs.commission, 2)} and slippage"
+        f" {percent(2 * study.result.costs.slippage, 2)}."
     )
-    return sheet.sheet(sheet.table(header, rows), sheet.paragraph(note, "note"))
+    return sheet.sheet(sheet.table(header, rows, "wide"), sheet.paragraph(note, "note"))
 
 
 def checks(study: Study) -> Sheet:

@@ -42,7 +42,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Cell:
-    """A table's cell: its text, what the pointer is told, and how it looks ("gain", "loss", "muted", "strong")."""
+    """A table's cell: its text, what the pointer is told, and how it looks ("gain", "loss")."""
 
     text: str
     hint: str = ""
@@ -106,8 +106,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
 def tiles(items: Iterable[tuple[str, Cell]]) -> str:
     """Return the few numbers that a reader looks at first, large."""
     shown = "".join(
-        f'<div{_hint(cell)}><dt>{esc(name)}</dt><dd class="cl-{cell.look or "plain"}">{esc(cell.text)}</dd></div>'
-        for name, cell in items
+        f"<div{_hint(cell)}><dt>{esc(name)}</dt><dd{_look(cell)}>{esc(cell.text)}</dd></div>" for name, cell in items
     )
     return f'<dl class="cl-tiles">{shown}</dl>'
 
@@ -115,7 +114,8 @@ def tiles(items: Iterable[tuple[str, Cell]]) -> str:
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]], kind: str = "") -> str:
     """Return a table of Cells and texts whose first column names its rows; wider than the page, it scrolls by itself.
 
-    kind: "heat" (narrow shaded cells), "text" (left-aligned) or "trades" (their words left-aligned).
+    kind: "heat" (narrow shaded cells), "text" (left-aligned), "dates" (its rows are named by times), "trades" (so
+    are they, and its words are left-aligned) or "wide" (smaller on paper, so that it fits).
     """
     head = "".join(f'<th scope="col">{esc(name)}</th>' for name in header)
     body = "".join(
@@ -136,15 +136,18 @@ def _hint(cell: Cell) -> str:
     return f' title="{esc(cell.hint)}" class="cl-hint"' if cell.hint else ""
 
 
+def _look(cell: Cell) -> str:
+    return f' class="cl-{cell.look}"' if cell.look else ""
+
+
 def _td(value: Cell | str) -> str:
     cell = _cell(value)
     style = ""
     if cell.shade:
         colour = "18, 128, 106" if cell.shade > 0 else "196, 71, 47"
         style = f' style="background: rgba({colour}, {min(1.0, abs(cell.shade)) * 0.5:.2f})"'
-    look = f' class="cl-{cell.look}"' if cell.look else ""
     title = f' title="{esc(cell.hint)}"' if cell.hint else ""
-    return f"<td{look}{title}{style}>{esc(cell.text)}</td>"
+    return f"<td{_look(cell)}{title}{style}>{esc(cell.text)}</td>"
 
 
 def checks(items: Iterable[tuple[bool, str, str]]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +17,7 @@ import pandas as pd
 from cryptolab.backtesting import BacktestEngine, BacktestResult
 from cryptolab.bars import Bars
 from cryptolab.checks import known_keys, refuse, whole
-from cryptolab.data_fetchers.synthetic import SOURCE as SIMULATED
-from cryptolab.reporting import pages, tables
+from cryptolab.reporting import cards, pages, tables
 from cryptolab.reporting.lints import Lint, check
 from cryptolab.reporting.sheet import Sheet
 from cryptolab.reporting.sources import check_source, load_data
@@ -42,10 +42,9 @@ class Study:
         self.parameters = {**strategy.parameters, **parameters}
         self.title = title or f"{strategy.name} on {bars.symbol}, {bars.timeframe}"
         self.spec, self.named = dict(spec or {}), named or strategy.name
-        # a strategy that draws random numbers draws the same ones in each run
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        self.result: BacktestResult = engine.run(bars, strategy(bars, **self.parameters))
+        with _seeded(seed):
+            signals = strategy(bars, **self.parameters)
+        self.result: BacktestResult = engine.run(bars, signals)
         self.market = tables.buy_and_hold(bars, engine.costs, engine.initial_capital)
 
     @classmethod
@@ -81,7 +80,7 @@ class Study:
     @property
     def simulated(self) -> bool:
         """Whether the bars come from the simulated market."""
-        return self.bars.source == SIMULATED
+        return self.bars.simulated
 
     @cached_property
     def sensitivity_table(self) -> pd.DataFrame:
@@ -99,11 +98,11 @@ class Study:
 
     def data(self) -> Sheet:
         """Where the bars come from, their span, gaps and fingerprint."""
-        return pages.data(self)
+        return cards.data(self)
 
     def setup(self) -> Sheet:
         """The strategy with its parameters and source; costs and risk."""
-        return pages.setup(self)
+        return cards.setup(self)
 
     def comparison(self) -> Sheet:
         """Every metric beside that of buy-and-hold."""
@@ -134,7 +133,7 @@ class Study:
         return pages.checks(self)
 
     def closing(self) -> Sheet:
-        """What the numbers mean, and the disclaimer."""
+        """The disclaimer."""
         return pages.closing()
 
     def facts(self) -> dict[str, Any]:
@@ -173,12 +172,13 @@ class Study:
         }
 
     def metrics(self) -> dict[str, Any]:
-        """Return every number of the report, as metrics.json holds it.
+        """Return the numbers that metrics.json holds: both runs, the fill table and the checks.
 
-        What is undefined is None; a length of time is in seconds under its name with `_seconds`.
+        The tables of gaps, months and trades are not among them. What is undefined is None; a length of time is in
+        seconds under its name with `_seconds`.
         """
         rows = self.sensitivity_table.to_dict("index")
-        return _plain(
+        return as_json(
             {
                 "simulated": self.simulated,
                 "strategy": {
@@ -207,22 +207,35 @@ class Study:
         return f"Study({self.title!r}: {self.strategy!r} on {self.bars!r})"
 
 
-def _plain(value: Any) -> Any:
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Let a strategy draw the same random numbers in each run, and give the caller's generators back as they were."""
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+
+
+def as_json(value: Any) -> Any:
     """Return `value` as strict JSON has it."""
     if isinstance(value, Mapping):
         items = {}
         for key, entry in value.items():
             length = isinstance(entry, pd.Timedelta) or entry is pd.NaT
-            items[f"{key}_seconds" if length else str(key)] = _plain(entry)
+            items[f"{key}_seconds" if length else str(key)] = as_json(entry)
         return items
     if isinstance(value, list):
-        return [_plain(entry) for entry in value]
+        return [as_json(entry) for entry in value]
     if isinstance(value, pd.Timedelta):
         return value.total_seconds()
     if value is pd.NaT:
         return None
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return as_json(value.item())
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value

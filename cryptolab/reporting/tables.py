@@ -26,7 +26,7 @@ COMPARED = (
 def definitions() -> dict[str, str]:
     """Return what each metric means, by name: the sentences that stand below the fields of `Metrics`.
 
-    Empty where the source cannot be read.
+    Written for readers of a report, to whom pandas' names say nothing. Empty where the source cannot be read.
     """
     try:
         body = ast.parse(textwrap.dedent(inspect.getsource(Metrics))).body[0].body  # type: ignore[attr-defined]
@@ -35,7 +35,8 @@ def definitions() -> dict[str, str]:
     found = {}
     for field, below in pairwise(body):
         if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-            found[field.target.id] = str(below.value.value)  # type: ignore[union-attr]
+            sentence = str(below.value.value).replace(" (Timedelta)", "").replace("NaT", "n/a").replace("NaN", "n/a")
+            found[field.target.id] = sentence  # type: ignore[union-attr]
     return found
 
 
@@ -111,6 +112,30 @@ def closed(trades: pd.DataFrame) -> pd.DataFrame:
     return trades[trades["exit_time"].notna()]
 
 
+def growth(result: BacktestResult) -> np.ndarray:
+    """Return what each trade, the open one included, multiplied the equity by: 1 + pnl / the equity at its entry.
+
+    One position at a time: an entry begins with what the trades before it left, so the product is that of the run.
+    """
+    pnl = result.trades["pnl"].to_numpy(float)
+    before = result.initial_capital + np.concatenate([[0.0], np.cumsum(pnl)[:-1]]) if len(pnl) else np.empty(0)
+    return 1 + pnl / before
+
+
+def across_gaps(result: BacktestResult) -> np.ndarray:
+    """Return per trade the money that prices moved across missing bars while it was held, before costs.
+
+    Direction × size × (first open after each hole - last close before it), summed over the holes between its bars.
+    """
+    bars, trades = result.bars, result.trades
+    jumps = np.where(np.diff(bars.time) > bars.interval, bars.open[1:] - bars.close[:-1], 0.0)
+    moved = np.concatenate([[0.0], np.cumsum(jumps)])
+    begin = bars.index.get_indexer(pd.DatetimeIndex(trades["entry_time"]))
+    end = bars.index.get_indexer(pd.DatetimeIndex(trades["exit_time"].fillna(bars.index[-1])))
+    direction = np.where(trades["direction"] == "long", 1.0, -1.0)
+    return direction * trades["size"].to_numpy(float) * (moved[end] - moved[begin])
+
+
 def trade_statistics(trades: pd.DataFrame) -> pd.DataFrame:
     """Return statistics of the closed trades (rows) for all of them and, where there are shorts, each side."""
     ended = closed(trades)
@@ -121,7 +146,10 @@ def trade_statistics(trades: pd.DataFrame) -> pd.DataFrame:
 
 
 def _statistics(trades: pd.DataFrame) -> dict[str, Any]:
-    """Return name -> value; shares and returns as fractions, undefined ones NaN (lengths: NaT)."""
+    """Return name -> value; shares and returns as fractions, undefined ones NaN (lengths: NaT).
+
+    A trade of zero profit is no winner and no loser, and ends a losing streak.
+    """
     won, lost = trades["pnl"] > 0, trades["pnl"] < 0
     returns = trades["return"]
     held = trades["exit_time"] - trades["entry_time"]
@@ -137,7 +165,7 @@ def _statistics(trades: pd.DataFrame) -> dict[str, Any]:
         "mean_loser": float(returns[lost].mean()),
         "best_trade": float(returns.max()),
         "worst_trade": float(returns.min()),
-        "longest_losing_streak": _longest_run((~won).to_numpy()),
+        "longest_losing_streak": _longest_run(lost.to_numpy()),
         "mean_time_held": held.mean(),
         "shortest_time_held": held.min(),
         "longest_time_held": held.max(),

@@ -10,6 +10,7 @@ import pandas as pd
 
 NONE = "n/a"
 _THIN = "\u202f"  # narrow no-break space before a unit
+_SPACE = "\u00a0"  # no-break space before a word that belongs to a number
 
 
 def plain(value: float, digits: int = 2) -> str:
@@ -33,14 +34,23 @@ def points(value: float) -> str:
     return shown if shown == NONE else f"{'+' if value > 0 and shown != '0.0' else ''}{shown} points"
 
 
-def money(value: float) -> str:
-    """Return an amount: two decimals, none from a hundred thousand on, five digits below 1 (coin-quoted markets)."""
+def money(value: float, unit: str = "") -> str:
+    """Return an amount with its currency: two decimals, five digits below 1 (coin-quoted markets)."""
     if value is None or not math.isfinite(value):
         return NONE
     size = abs(value)
-    if 0 < size < 1:
-        return plain(value, min(10, 4 - math.floor(math.log10(size))))
-    return plain(value, 0 if size >= 100_000 else 2)
+    shown = plain(value, min(10, 4 - math.floor(math.log10(size))) if 0 < size < 1 else 2)
+    return f"{shown}{_SPACE}{unit}" if unit else shown
+
+
+def quote(symbol: str) -> str:
+    """Return the currency that a symbol's prices are in, "" where the symbol does not say it."""
+    return symbol.partition("/")[2]
+
+
+def priced(name: str, unit: str) -> str:
+    """Return the label of an amount of money: its name, then the currency where that is known."""
+    return f"{name}, {unit}" if unit else name
 
 
 def price(value: float) -> str:
@@ -55,6 +65,11 @@ def count(value: Any) -> str:
     return plain(value, 0)
 
 
+def counted(value: int, one: str, more: str = "") -> str:
+    """Return a number with what it counts: 1 gap, 2 gaps; `more`: a plural that is not made with an s."""
+    return f"{count(value)} {one if value == 1 else more or one + 's'}"
+
+
 def duration(value: Any) -> str:
     """Return a length of time in its largest fitting unit; n/a for NaT."""
     if value is None or pd.isna(value):
@@ -63,7 +78,7 @@ def duration(value: Any) -> str:
     for unit, size in (("years", 365 * 1440), ("days", 1440), ("hours", 60)):
         if minutes >= 2 * size:
             return f"{minutes / size:,.1f} {unit}"
-    return f"{minutes:,.0f} minutes"
+    return counted(round(minutes), "minute")
 
 
 def moment(value: Any) -> str:
@@ -86,6 +101,7 @@ _NAMES = {
     "n_trades": "Closed trades",
     "max_drawdown": "Maximum drawdown",
     "fees_paid": "Commissions paid",
+    "turnover": "Turnover a year",
     "commission": "Commission per side",
     "fill": "Orders fill at",
     "max_wait": "An entry waits for",
@@ -96,6 +112,16 @@ _NAMES = {
     "allow_short": "Shorts",
     "behind_buy_and_hold": "Behind buy-and-hold",
 }
+
+DROPPED = {
+    "contradictory": "long and short flagged at once",
+    "ended": "the account had ended",
+    "daily_loss": "the day's maximum loss was reached",
+    "atr_unknown": "the ATR was not known yet",
+    "waited_too_long": "too many missing bars to wait for",
+    "below_minimum": "below the minimum size",
+}
+"""The engine's reasons for not taking an entry, in words."""
 
 FORMATS: dict[str, Callable[[Any], str]] = {
     **dict.fromkeys(("total_return", "cagr", "max_drawdown", "volatility", "alpha", "win_rate", "exposure"), percent),
@@ -135,8 +161,8 @@ def verdict(result: Any, market: Any) -> list[str]:
     fall = (
         f"Its deepest fall was {percent(abs(result.max_drawdown))} (buy-and-hold: {percent(abs(market.max_drawdown))})."
     )
-    closed = f"{count(result.n_trades)} {'trade' if result.n_trades == 1 else 'trades'}"
-    paid = f"{money(result.fees_paid)} in commissions"
+    closed = counted(result.n_trades, "trade")
+    paid = f"{money(result.fees_paid, quote(result.bars.symbol))} in commissions"
     if result.fees_paid <= result.initial_capital:  # after much growth the share would say nothing
         paid += f", {percent(result.fees_paid / result.initial_capital)} of the capital it began with"
     traded = f"It closed {closed}, held a position {percent(result.exposure, 0)} of the time and paid {paid}."

@@ -45,6 +45,20 @@ def test_the_first_choice_is_how_it_is_drawn(log: bool) -> None:
     assert [choice.label for choice in drawing.choices] == [kind, "linear" if log else "log"]
 
 
+def test_both_panels_say_what_they_show() -> None:
+    figure = equity([line("a")], False, unit="USD<T>").figure
+    assert figure.layout.yaxis.title.text == "Equity, USD&lt;T&gt;"
+    assert figure.layout.yaxis2.title.text == "Drawdown"
+    assert equity([line("a")], False).figure.layout.yaxis.title.text == "Equity"
+
+
+def test_shares_are_written_with_as_many_decimals_as_they_need() -> None:
+    # d3's "~" leaves out zeros: of .4 digits a fall of 0.25 % shows two, one of 20 % none
+    assert equity([line("a")], False).figure.layout.yaxis2.tickformat == ".4~%"
+    drawn = distribution(np.array([0.0, 1.0]), np.array([1]), (0.5, "mean")).figure
+    assert drawn.layout.xaxis.tickformat == ".4~%"
+
+
 def test_candles_hold_bars_and_trades() -> None:
     figure = candles([Stretch("all", BARS, TRADES)]).figure
     price, won, lost, entries, exits = figure.data

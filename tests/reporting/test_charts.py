@@ -59,8 +59,18 @@ def test_the_overview_marks_at_most_so_many_trades(monkeypatch: pytest.MonkeyPat
     drawing, note = charts.overview(both_ways, "")
     assert len(drawing.figure.data[3].x) == 3
     assert "3 of" in note
-    biggest = both_ways.trades["pnl"].abs().nlargest(3).index
+    biggest = both_ways.trades["return"].abs().nlargest(3).index
     assert set(drawing.figure.data[3].y) == set(both_ways.trades.loc[biggest, "entry_price"])
+
+
+def test_a_decaying_account_is_marked_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = simulate(2000, seed=1)
+    flags = np.arange(2000) % 10
+    decayed = BacktestEngine({"commission": 0.05}).run(bars, Signals(flags == 0, flags == 5))
+    monkeypatch.setattr(charts, "MARKED", 50)
+    drawing, _ = charts.overview(decayed, "")
+    last = pd.Timestamp(drawing.figure.data[3].x[-1], tz="UTC")
+    assert last > bars.index[1500]
 
 
 def test_trades_in_words(both_ways: BacktestResult) -> None:

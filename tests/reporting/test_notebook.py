@@ -54,9 +54,19 @@ def test_every_section_has_a_heading_for_the_report() -> None:
     assert len(headings) == len(set(headings)) == 9
 
 
-def test_its_defaults_are_the_demo() -> None:
+def test_its_defaults_are_the_demo_but_for_what_would_be_false_of_another_study() -> None:
     demo = yaml.safe_load((ROOT / "params" / "demo.yaml").read_text())
-    assert {**parameters(), **demo} == parameters()
+    neutral: dict[str, Any] = {"title": "", "strategy_params": {}}
+    assert {**parameters(), **demo, **neutral} == parameters()
+    assert demo["title"]
+    assert demo["strategy_params"]
+
+
+def test_a_study_that_names_nothing_gets_a_title_and_parameters_of_its_own() -> None:
+    given = {**parameters(), "strategy": "rsi_reversion", "data": {"simulated": {"bars": 60, "timeframe": "4h"}}}
+    study = Study.load(**{name: value for name, value in given.items() if name != "output"})
+    assert study.title == "rsi_reversion on SIM/USDT, 4h"
+    assert study.parameters == study.strategy.parameters
 
 
 @pytest.mark.parametrize("file", PARAMS, ids=lambda path: path.name)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import re
+from contextlib import nullcontext
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ SHEETS = (
     "closing",
 )  # fmt: skip
 SMALL = {"simulated": {"bars": 300}}
+UNDEFINED = re.compile(r"(?<!\w)(nan|inf|None|NaT)(?!\w)")
+"""What Python writes for a number that is none; a report says n/a."""
 
 
 class Page(HTMLParser):
@@ -123,12 +127,100 @@ def test_random_strategies_are_seeded() -> None:
     assert not np.array_equal(flags[0], flags[2])
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_callers_random_numbers_go_on_as_if_no_study_had_run(fails: bool) -> None:
+    def drawing(bars: Bars) -> Signals:
+        random.random(), np.random.random(5)  # noqa: NPY002
+        if fails:
+            raise ArithmeticError("a strategy may fail")
+        return Signals(np.zeros(len(bars), bool))
+
+    random.seed(1), np.random.seed(1)  # noqa: NPY002
+    expected = random.random(), np.random.random()  # noqa: NPY002
+    random.seed(1), np.random.seed(1)  # noqa: NPY002
+    with pytest.raises(ArithmeticError) if fails else nullcontext():
+        Study.load(SMALL, Strategy(drawing), seed=3)
+    assert (random.random(), np.random.random()) == expected  # noqa: NPY002
+
+
 def test_every_sheet_is_sound_html_without_undefined_numbers(study: Study) -> None:
     for name, html in sheets(study).items():
         page = Page(html)
         assert not page.open, name
-        assert not re.search(r"\b(nan|inf|None|NaT%)\b", page.text), name
+        assert not UNDEFINED.search(page.text), name
         assert len(html) < 400_000 or name == "opening", name
+
+
+@pytest.mark.parametrize("text", ["NaT", "a NaT%", "nan\u202f%", "−inf days", "(None)", "1,nan,2"])
+def test_undefined_numbers_would_be_found(text: str) -> None:
+    assert UNDEFINED.search(text)
+    assert not UNDEFINED.search("finance n/a Nathan none infinite")
+
+
+def test_a_ruined_account_is_shown(bars: Bars) -> None:
+    rising = bars.frame()
+    for name in ("open", "high", "low", "close"):
+        rising[name] *= np.geomspace(1, 20, len(rising))
+    sold = Bars.from_frame(rising, "SIM/USDT")
+
+    def short(bars: Bars) -> np.ndarray:
+        return np.where(np.arange(len(bars)) % 400 == 5, -1, 0)
+
+    ruined = Study(sold, Strategy(short), {}, BacktestEngine({"allow_short": True, "initial_capital": 100}))
+    assert ruined.result.trades["exit_reason"].iloc[-1] == "ruin"
+    assert ruined.result.equity_curve.iloc[-1] <= 0
+    assert math.isnan(ruined.result.volatility)
+    shown = sheets(ruined)
+    for name, html in shown.items():
+        assert not UNDEFINED.search(Page(html).text), name
+    assert "the strategy lost everything" in Page(shown["opening"]).text
+    assert "n/a" in Page(shown["comparison"]).text
+    assert ruined.metrics()["strategy"]["volatility"] is None
+
+
+def test_money_names_its_currency(study: Study, bars: Bars) -> None:
+    shown = {name: Page(html).text for name, html in sheets(study).items()}
+    assert "10,000.00\u00a0USDT" in shown["setup"]
+    assert "\u00a0USDT in commissions" in shown["opening"]
+    assert "Profit, USDT" in shown["trades"]
+    assert "Commissions, USDT" in shown["sensitivity"]
+    assert all(f"{label}, USDT" in shown["comparison"] for label in ("Final equity", "Expectancy", "Commissions paid"))
+    unnamed = Study(Bars.from_frame(bars.frame()), get_strategy("ema_cross"), {}, BacktestEngine())
+    assert all("USDT" not in Page(html).text and "Profit," not in html for html in sheets(unnamed).values())
+
+
+def test_only_what_was_won_or_lost_is_coloured(study: Study) -> None:
+    plain = ("Sharpe ratio", "Sortino ratio", "Calmar ratio", "Alpha", "Beta", "Volatility", "Profit factor")
+    rows = re.findall(r'<th scope="row"[^>]*>([^<]*)</th>(.*?)</tr>', study.comparison().html)
+    coloured = {name for name, cells in rows if "cl-gain" in cells or "cl-loss" in cells}
+    assert {name for name, _ in rows} >= set(plain)
+    assert "Total return" in coloured
+    assert not coloured & set(plain)
+
+
+def test_every_look_in_the_style_is_used(study: Study, bars: Bars) -> None:
+    style = (Path(sheet.__file__).parent / "page.css").read_text()
+    real = Study(bars, get_strategy("ema_cross"), {}, BacktestEngine())
+    shown = "".join(body(html) for each in (study, real) for html in sheets(each).values())
+    worn = {name for names in re.findall(r'class="([^"]*)"', shown) for name in names.split()}
+    assert set(re.findall(r"\.(cl-[a-z]+)", style)) - worn == set()
+
+
+def test_figures_a_year_of_a_short_history_carry_a_doubt(study: Study) -> None:
+    said = "Figures a year are stretched from 125.0 days"
+    assert said in Page(study.comparison().html).text
+    assert "stretched" in next(lint.sentence for lint in study.lints if lint.name == "short_history")
+    long = Study.load({"simulated": {"bars": 400, "timeframe": "1d"}}, "ema_cross")
+    assert "stretched" not in Page(long.comparison().html).text
+
+
+def test_the_source_is_the_files_name(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "candles").mkdir()
+    simulate(60).frame().to_csv(home / "candles" / "hours.csv", index_label="time")
+    monkeypatch.setenv("CRYPTOLAB_REAL_DATA", str(home / "candles"))
+    shown = Page(Study.load({"file": "${CRYPTOLAB_REAL_DATA}/hours.csv"}, "ema_cross").data().html).text
+    assert "hours.csv" in shown
+    assert "CRYPTOLAB" not in shown
 
 
 @pytest.mark.parametrize("rows", [1, 2, 40])

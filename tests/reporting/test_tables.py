@@ -17,6 +17,7 @@ from cryptolab.signal_generator import Signals, get_strategy
 
 def test_every_metric_has_a_definition() -> None:
     assert set(tables.definitions()) == set(Metrics._fields)
+    assert not any(word in " ".join(tables.definitions().values()) for word in ("NaT", "NaN", "Timedelta"))
 
 
 def test_months_compound_to_the_total(result: BacktestResult) -> None:
@@ -123,10 +124,25 @@ def test_trade_statistics_against_a_loop(both_ways: BacktestResult) -> None:
         assert table.at["profit", part] == pytest.approx(sum(trade["pnl"] for trade in rows))
         streak = longest = 0
         for trade in rows:
-            streak = 0 if trade["pnl"] > 0 else streak + 1
+            streak = streak + 1 if trade["pnl"] < 0 else 0
             longest = max(longest, streak)
         assert table.at["longest_losing_streak", part] == longest
     assert table.at["win_rate", "all"] == pytest.approx(both_ways.win_rate)
+
+
+def test_a_trade_of_zero_profit_is_no_loser_and_ends_a_streak() -> None:
+    bars = simulate(10)
+    made = BacktestEngine({"commission": 0, "slippage": 0}).run(bars, Signals(np.zeros(10, bool)))
+    pnl = np.array([-1.0, -1.0, 0.0, -1.0, 2.0])
+    table = pd.DataFrame(
+        {
+            **dict.fromkeys(("entry_time", "exit_time"), bars.index[:5]),
+            "direction": "long", "pnl": pnl, "return": pnl / 100, "spans_gap": False, "ambiguous": False,
+        }
+    )  # fmt: skip
+    assert set(table) <= set(made.trades)
+    found = tables.trade_statistics(table)["all"]
+    assert (found["winners"], found["losers"], found["longest_losing_streak"]) == (1, 3, 2)
 
 
 def test_long_only_has_one_column(result: BacktestResult) -> None:
