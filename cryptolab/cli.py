@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ from cryptolab import __version__
 from cryptolab.errors import CryptolabError, InputError
 
 FAILED, WRONG_USE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+BARS, SEED = 26_280, 7
+"""The simulated market of `backtest`: three years of hours."""
 
 # plain help: the rich one takes four times as long to load
 app = typer.Typer(name="cryptolab", add_completion=False, no_args_is_help=True, rich_markup_mode=None)
@@ -42,8 +45,7 @@ def main() -> NoReturn:
     end = arguments.index("--") if "--" in arguments else len(arguments)
     debug = "--debug" in arguments[:end]  # works behind a command too: it is usually added to a line that failed
     arguments = [word for position, word in enumerate(arguments) if word != "--debug" or position > end]
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without a minus sign
+    _prepare_streams()
     try:
         code = _call(arguments)
         sys.stdout.flush()
@@ -69,6 +71,14 @@ def main() -> NoReturn:
         )
         code = FAILED
     sys.exit(code)
+
+
+def _prepare_streams() -> None:
+    """Make both streams ready for any text: a terminal may have no minus sign, and a caller may have closed one."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (open as long as the process lives)
+        getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def _call(arguments: Sequence[str]) -> int:
@@ -164,8 +174,8 @@ def backtest(
     strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="A strategy's name, or FILE.py:NAME.")],
     file: Annotated[Path | None, typer.Option(help="Candles: a Parquet or CSV file.")] = None,
     simulated: Annotated[bool, typer.Option("--simulated", help="Use the simulated market instead of a file.")] = False,
-    bars: Annotated[int, typer.Option(help="Length of the simulated market.")] = 26_280,
-    seed: Annotated[int, typer.Option(help="Seed of the simulated market.")] = 7,
+    bars: Annotated[int | None, typer.Option(help="Length of the simulated market.", show_default=str(BARS))] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the simulated market.", show_default=str(SEED))] = None,
     symbol: Annotated[str | None, typer.Option(help="BASE/QUOTE, where the file does not say it.")] = None,
     timeframe: Annotated[str | None, typer.Option(help="1m to 1w, where the file does not say it.")] = None,
     param: Annotated[
@@ -186,19 +196,22 @@ def backtest(
     """
     if (file is None) == (not simulated):
         raise InputError("the bars: received both a file and --simulated, or neither; give --file FILE or --simulated.")
+    if file is not None and (bars, seed) != (None, None):
+        raise InputError("--bars and --seed: received with --file; leave them out: they are of the simulated market.")
     from cryptolab.jobs.single import backtest as run
     from cryptolab.jobs.single import described
 
     parameters, config = _pairs("--param", param), _pairs("--set", set_)
-    result = run(
-        strategy,
-        bars if file is None else file,
-        symbol=symbol,
-        timeframe=timeframe,
-        seed=seed,
-        parameters=parameters,
-        config=config,
-    )
+    with contextlib.redirect_stdout(sys.stderr):  # what a strategy prints is not part of our output
+        result = run(
+            strategy,
+            file or (BARS if bars is None else bars),
+            symbol=symbol,
+            timeframe=timeframe,
+            seed=SEED if seed is None else seed,
+            parameters=parameters,
+            config=config,
+        )
     if as_json:
         _json({"strategy": strategy, "parameters": parameters, **described(result)})
         return
@@ -209,7 +222,7 @@ def backtest(
     print(repr(result.bars))
     rows = [{"metric": words(name), "value": FORMATS.get(name, str)(value)} for name, value in result.metrics.items()]
     rows += [{"metric": f"Dropped: {why}", "value": f"{count:,}"} for why, count in result.dropped.items() if count]
-    _table(rows)
+    _show(rows, as_json=False)
 
 
 @app.command()
@@ -254,13 +267,13 @@ def doctor(as_json: Json = False) -> None:
     from cryptolab.jobs.doctor import BROKEN, examine
 
     findings = examine()
-    _show([finding._asdict() for finding in findings], as_json)
+    _show([finding._asdict() for finding in findings], as_json, below="advice")
     if any(finding.state == BROKEN for finding in findings):
         raise typer.Exit(FAILED)
 
 
 def _pairs(option: str, given: Iterable[str] | None) -> dict[str, Any]:
-    """Return NAME=VALUE texts as a mapping; a value is read as YAML: 9, 0.05, true, null, [1, 2], text."""
+    """Return NAME=VALUE texts as a mapping; a value is read as in a params file: 9, 0.05, true, null, text."""
     found: dict[str, Any] = {}
     for text in given or ():
         name, equals, value = text.partition("=")
@@ -268,24 +281,28 @@ def _pairs(option: str, given: Iterable[str] | None) -> dict[str, Any]:
             raise InputError(f"{option}: received {text!r}; write NAME=VALUE.")
         if name in found:
             raise InputError(f"{option}: received {name!r} twice; give it once.")
-        found[name] = _value(option, value)
+        found[name] = _value(value)
     return found
 
 
-def _value(option: str, text: str) -> Any:
+def _value(text: str) -> Any:
     import yaml
 
+    from cryptolab.jobs.job import parse_yaml
+
     try:
-        return float(text) if "e" in text.lower() and text[:1] in "-+.0123456789" else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError):  # YAML 1.1 takes 1e-3 for a text, and some texts for broken YAML
+        return parse_yaml(text)
+    except (ValueError, yaml.YAMLError):  # a text that is no YAML, as in [draft
         return text
 
 
-def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
+def _show(rows: list[dict[str, Any]], as_json: bool, below: str = "") -> None:
     if as_json:
         _json(rows)
+    elif sys.stdout.isatty():
+        _drawn(rows, below)
     else:
-        _table(rows)
+        _lines(rows)
 
 
 def _json(content: Any) -> None:
@@ -294,20 +311,28 @@ def _json(content: Any) -> None:
     print(json.dumps(content, indent=2, default=str))
 
 
-def _table(rows: list[dict[str, Any]]) -> None:
-    """Print a table: rich's on a terminal; else plain columns, one row a line, which grep and awk can read."""
+def _drawn(rows: list[dict[str, Any]], below: str) -> None:
+    """Print a table for a person: nothing is cut off; the column `below` stands under it, whole lines to be copied."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(header_style="bold")
+    titles = [title for title in (rows[0] if rows else ()) if title != below]
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(row[title])) for title in titles))
+    Console().print(table)
+    for row in rows:
+        if row.get(below):
+            print(f"{row[titles[0]]}: {row[below]}")
+
+
+def _lines(rows: list[dict[str, Any]]) -> None:
+    """Print plain columns, one row a line, which grep and awk can read."""
     titles = list(rows[0]) if rows else []
     cells = [[_cell(row[title]) for title in titles] for row in rows]
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(*titles, header_style="bold")
-        for line in cells:
-            table.add_row(*map(Text, line))
-        Console().print(table)
-        return
     widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
     for line in [titles, *cells]:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -24,20 +24,30 @@ from cryptolab.kernels import compiler
 
 FILE = "manifest.json"
 OURS = ("run", "environment")
+RUNNING = "running"
 
 
 def save_manifest(folder: str | Path, facts: Mapping[str, Any]) -> None:
     """Write `facts` (data, parameters, strategy, seed) and the environment into `folder`/manifest.json.
 
     What is there already under other names stays. An empty `folder` writes nothing, so that a notebook run by hand
-    leaves no trace. Raises InputError when a fact has a name of ours: run, environment.
+    leaves no trace. Raises InputError when a fact has a name of ours (run, environment), and for the folder of a run
+    that has ended.
     """
     if not str(folder):
         return
+    refuse_ended(folder)
     for name in facts:
         if name in OURS:
             refuse("facts", f"the name {name!r}", "choose another: the runner writes it")
     _update(Path(folder), {**facts, "environment": environment()})
+
+
+def refuse_ended(folder: str | Path) -> None:
+    """Refuse a folder whose run has ended, before anything of it is written over; one without a run is anybody's."""
+    status = read_manifest(Path(folder)).get("run", {}).get("status", RUNNING)
+    if status != RUNNING:
+        refuse("output", f"{str(folder)!r}, whose run is {status}", "leave it empty, or name a folder of your own")
 
 
 def note_run(folder: Path, **run: Any) -> None:
@@ -54,11 +64,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    """Return the interpreter, the machine's kind, package versions, the kernels' fingerprint and the code revisions."""
+    """Return the interpreter, the system's kind, package versions, the kernels' fingerprint and the code revisions."""
     return {
         "python": platform.python_version(),
         "implementation": sys.implementation.name,
-        "platform": platform.platform(),
+        "platform": " ".join(filter(None, (platform.system(), platform.machine(), *platform.libc_ver()))),
         "cryptolab": cryptolab.__version__,
         "packages": versions(),
         "kernels": compiler.fingerprint(),

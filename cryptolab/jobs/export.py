@@ -1,15 +1,49 @@
-"""An executed notebook as one HTML file that opens without network."""
+"""What becomes of an executed notebook: a copy that can be run again by hand, and one HTML file."""
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
+
+from cryptolab.jobs.parameters import OUTPUT
 
 NOTEBOOK_ONLY = "notebook-only"
 """Tag of cells that speak to who runs the notebook, not to who reads its report."""
 
 
+def release(notebook: Path) -> None:
+    """Make `output` empty in an executed notebook: who runs its cells again must not write over the run's own files.
+
+    papermill's notes of absolute paths go as well: they say nothing once the folder is moved or sent.
+    """
+    import nbformat
+
+    try:
+        book = nbformat.read(notebook, as_version=4)
+    except (FileNotFoundError, nbformat.reader.NotJSONError):  # interrupted before, or while, it was written
+        return
+    for cell in book.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = _emptied(cell.source)
+    noted = book.metadata.get("papermill", {})
+    for key in ("input_path", "output_path"):
+        noted.pop(key, None)
+    if OUTPUT in noted.get("parameters", {}):
+        noted["parameters"][OUTPUT] = ""
+    nbformat.write(book, notebook)
+
+
+def _emptied(source: str) -> str:
+    """Return the code with an empty text assigned to OUTPUT, which papermill assigns a literal to."""
+    lines = source.splitlines()
+    for statement in reversed(ast.parse(source).body):
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == OUTPUT:
+            lines[statement.lineno - 1 : statement.end_lineno] = [f'{OUTPUT} = ""']
+    return "\n".join(lines)
+
+
 def to_html(notebook: Path, title: str, *, code: bool = False) -> Path:
-    """Write the HTML beside the notebook and return its path. `code` shows the cells' source as well."""
+    """Write the HTML, which needs no network, beside the notebook; return its path. `code` shows the cells' source."""
     import nbformat
     from nbconvert import HTMLExporter
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from cryptolab.checks import known_keys, one_of, refuse, unknown_name
 
 OUTPUTS = ("html",)
 FOLDER = "papermill_jobs"
+
+_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,35 @@ def find_file(what: str, path: Any, *folders: Path) -> Path:
     """Return the absolute path of the file: from the first of `folders` that has it, where `path` is relative."""
     if not isinstance(path, str | Path):
         refuse(what, repr(path), "give the path of a file")
-    tried = [folder / Path(path).expanduser() for folder in folders]
+    tried = list(dict.fromkeys(folder / Path(path).expanduser() for folder in folders))  # equal for an absolute path
     found = next((candidate for candidate in tried if candidate.is_file()), None)
-    if found is None:
-        refuse(what, f"{str(path)!r}, and there is no file {tried[-1]}", "name a file that exists")
-    return found.resolve()
+    if found is not None:
+        return found.resolve()
+    there = next((candidate for candidate in tried if candidate.exists()), None)
+    if there is not None:
+        kind = "a folder" if there.is_dir() else "a device or a pipe"
+        refuse(what, f"{str(path)!r}, and {there} is {kind}", "name a file")
+    places = " or ".join(map(str, tried))
+    refuse(what, f"{str(path)!r}, and there is no file {places}", "name a file that exists")
+
+
+def parse_yaml(text: str) -> Any:
+    """Return what a YAML text says, in types that JSON has as well: a date stays the text that it is written as.
+
+    A number may be written 1e-3, which YAML 1.1 takes for a text. Raises yaml.YAMLError.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """The safe one; what is added to it stays its own."""
+
+        def written(self, node: Any) -> Any:
+            """Return a date as it is written."""
+            return self.construct_scalar(node)
+
+    Loader.add_constructor("tag:yaml.org,2002:timestamp", Loader.written)
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
+    return yaml.load(text, Loader)
 
 
 def read_yaml(path: Path, what: str) -> dict[str, Any]:
@@ -64,7 +91,7 @@ def read_yaml(path: Path, what: str) -> dict[str, Any]:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def merged(known: Mapping[str, Any], given: Mapping[str, Any], overrides: Mappin
     """Return the parameters to hand over: `given`, then `overrides`, whose dotted names reach into mappings.
 
     `backtest.stop_loss` changes one entry of `backtest` and keeps the others, those of the notebook's default included.
-    Raises UnknownNameError, with the nearest name, for what the notebook does not have.
+    Dates and paths become text, numpy's numbers Python's: the notebook stores them as JSON. Raises UnknownNameError,
+    with the nearest name, for what the notebook does not have, InputError for what is no data.
     """
     names = [name for name in known if name != OUTPUT]
     for source in (given, overrides):
@@ -56,7 +58,22 @@ def merged(known: Mapping[str, Any], given: Mapping[str, Any], overrides: Mappin
             values[top] = _changed(name, start, below, value)
         else:
             values[top] = value
-    return values
+    return {name: _data(name, value) for name, value in values.items()}
+
+
+def _data(name: str, value: Any) -> Any:
+    """Return `value` in types that a notebook's metadata can hold."""
+    if isinstance(value, Mapping):
+        return {str(key): _data(f"{name}.{key}", entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_data(name, entry) for entry in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, date | Path):
+        return value.isoformat() if isinstance(value, date) else str(value)
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        return _data(name, value.item())
+    refuse(f"parameter {name!r}", f"a {type(value).__name__}", "write a number, a text, a list or a mapping")
 
 
 def _changed(name: str, mapping: Any, path: list[str], value: Any) -> dict[str, Any]:

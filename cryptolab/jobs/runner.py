@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cryptolab.errors import RunError
+from cryptolab import errors
+from cryptolab.errors import InputError, RunError
 from cryptolab.jobs import parameters
-from cryptolab.jobs.capsule import note_run, plain
-from cryptolab.jobs.export import to_html
+from cryptolab.jobs.capsule import RUNNING, note_run, plain
+from cryptolab.jobs.export import release, to_html
 from cryptolab.jobs.job import Job, find_file, load_job, read_yaml
 from cryptolab.jobs.kernel import kernel_class
 from cryptolab.jobs.logs import get_logger, recorded
@@ -29,6 +30,8 @@ _log = get_logger("cryptolab.jobs")
 
 KERNEL_LOG = "kernel.log"
 """What the kernel said outside the notebook; kept where a run failed."""
+_INTERRUPTED = "KeyboardInterrupt caught in kernel."
+"""A kernel is interrupted before it is shut down, and now and then says so: no news."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,9 @@ def run_job(
     else from the project's), or a mapping; by default the job's own. overrides: single parameters above those;
     `{"backtest.stop_loss": 0.05}` reaches into a mapping.
 
-    Raises InputError before anything runs for parameters that the notebook does not have, RunError when the notebook
-    fails; its partial result is kept and named. Works inside a running event loop.
+    Raises InputError before anything runs for parameters that the notebook does not have. A notebook that fails raises
+    RunError, or the InputError that was raised in it; its partial result is kept and named. Works inside a running
+    event loop.
     """
     root = project_root()
     settings = load_settings()
@@ -67,7 +71,7 @@ def run_job(
     run = RunResult(folder.name, folder, folder / f"{plan.notebook.stem}.ipynb", None)
     with recorded(settings.logs_dir, settings.log_level, console=not watched(), run=run.id):
         note_run(
-            folder, id=run.id, job=plan.name, notebook=plan.notebook.name, started=_now(), status="running",
+            folder, id=run.id, job=plan.name, notebook=plan.notebook.name, started=_now(), status=RUNNING,
             params=given, overrides=dict(overrides or {}),
             params_file=None if file is None else {"name": file.name, "content": file.read_text(encoding="utf-8")},
         )  # fmt: skip
@@ -82,17 +86,23 @@ def _supervised(plan: Job, run: RunResult, values: Mapping[str, Any], title: str
     try:
         with tempfile.TemporaryDirectory(prefix="cryptolab-run-", ignore_cleanup_errors=True) as scratch:
             kernel = kernel_class(Path(scratch), root, run.folder / KERNEL_LOG)
-            _outside_loops(lambda: _execute(plan, run, values, root, kernel), kernel.kill)
+            try:
+                _outside_loops(lambda: _execute(plan, run, values, root, kernel), kernel.kill)
+            finally:
+                release(run.notebook)
         html = to_html(run.notebook, title) if "html" in plan.outputs else None
     except KeyboardInterrupt:
         note_run(run.folder, status="interrupted", finished=_now())
+        _drop_if_no_news(run.folder / KERNEL_LOG)
         _log.warning("run interrupted", seconds=round(time.monotonic() - begun, 1))
         raise
     except Exception as error:
-        cell, reason = _reason(error)
+        kind, cell, reason = _reason(error)
         note_run(run.folder, status="failed", cell=cell, error=reason, finished=_now())
         _log.error("run failed", cell=cell, reason=reason, seconds=round(time.monotonic() - begun, 1))
         left = _left_behind(plan, run)
+        if issubclass(kind, InputError):  # a wrong parameter, as a rule: the sentence says more than the cell's number
+            raise kind(f"{reason}; see {left}.") from error
         where = "" if cell is None else f" in cell {cell}"
         raise RunError(f"{plan.name} failed{where}: {reason}; see {left}.") from error
     (run.folder / KERNEL_LOG).unlink(missing_ok=True)
@@ -166,9 +176,7 @@ def _outside_loops(work: Callable[[], None], stop: Callable[[], None]) -> None:
 def _left_behind(plan: Job, run: RunResult) -> Path:
     """Export what there is of the notebook, with its code and the traceback; return what to look at."""
     left = run.notebook if run.notebook.is_file() else run.folder
-    said = run.folder / KERNEL_LOG
-    if said.is_file() and not said.stat().st_size:
-        said.unlink()
+    _drop_if_no_news(run.folder / KERNEL_LOG)
     if run.notebook.is_file() and "html" in plan.outputs:
         try:
             left = to_html(run.notebook, f"{plan.name} failed", code=True)
@@ -177,25 +185,31 @@ def _left_behind(plan: Job, run: RunResult) -> Path:
     return left
 
 
-def _reason(error: Exception) -> tuple[int | None, str]:
-    """Return the number of the cell that raised, if one did, and one line. cryptolab's own errors need no class."""
+def _drop_if_no_news(log: Path) -> None:
+    if log.is_file():
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+        if all(not line or line.endswith(_INTERRUPTED) for line in lines):
+            log.unlink()
+
+
+def _reason(error: Exception) -> tuple[type[errors.CryptolabError], int | None, str]:
+    """Return the error to raise, the number of the cell that raised, if one did, and one line.
+
+    What cryptolab refused inside the notebook is refused here as well, in the same words; all else is a RunError.
+    """
     from papermill.exceptions import PapermillExecutionError
 
     name, text, cell = type(error).__name__, str(error), None
     if isinstance(error, PapermillExecutionError):
         name, text, cell = error.ename, error.evalue, error.exec_count
     if name == "DeadKernelError":
-        return None, "the kernel died (out of memory, or killed)"
+        return RunError, None, "the kernel died (out of memory, or killed)"
     lines = [line for line in re.sub(r"\x1b\[[\d;]*m", "", text).splitlines() if line.strip()]
     said = lines[0].strip().rstrip(".") if lines else "no message"
-    ours = {cls.__name__ for cls in _errors()}
-    return cell, said if name in ours else f"{name}: {said}"
-
-
-def _errors() -> list[type]:
-    from cryptolab import errors
-
-    return [getattr(errors, name) for name in errors.__all__]
+    if name not in errors.__all__:
+        return RunError, cell, f"{name}: {said}"
+    kind: type[errors.CryptolabError] = getattr(errors, name)
+    return kind if issubclass(kind, InputError) else RunError, cell, said
 
 
 def _params(plan: Job, params: str | Path | Mapping[str, Any] | None, root: Path) -> tuple[Path | None, dict[str, Any]]:

@@ -9,7 +9,8 @@ from typing import Any
 from cryptolab.backtesting import BacktestEngine, BacktestResult
 from cryptolab.data_fetchers import simulate
 from cryptolab.database import read
-from cryptolab.jobs.capsule import plain
+from cryptolab.errors import RunError
+from cryptolab.reporting.study import as_json
 from cryptolab.signal_generator import get_strategy
 
 
@@ -27,19 +28,24 @@ def backtest(
 
     source: a Parquet or CSV file, or a number of bars of the simulated market. symbol, timeframe: what the file does
     not say; in the simulated market the timeframe asked for (1h). parameters: the strategy's. config: the engine's.
+    Raises InputError for what cannot be used, RunError for a strategy that ends Python.
     """
     engine, chosen = BacktestEngine(config), get_strategy(strategy)  # what is misspelt is said before anything is read
     if isinstance(source, Path):
         bars = read(source, symbol, timeframe)
     else:
         bars = simulate(source, timeframe or "1h", seed, symbol or "SIM/USDT")
-    return engine.run(bars, chosen(bars, **(parameters or {})))
+    try:
+        signals = chosen(bars, **(parameters or {}))
+    except SystemExit as ended:
+        raise RunError(f"strategy {strategy!r}: it called sys.exit({ended.code!r}); return signals instead.") from ended
+    return engine.run(bars, signals)
 
 
 def described(result: BacktestResult) -> dict[str, Any]:
-    """Return the run as JSON can hold it: what it was made from, and its numbers; NaN is null, times are text."""
+    """Return the run as JSON can hold it: what it was made from, and the numbers of a study's metrics.json."""
     bars = result.bars
-    return plain(
+    return as_json(
         {
             "symbol": bars.symbol,
             "timeframe": bars.timeframe,
@@ -51,7 +57,11 @@ def described(result: BacktestResult) -> dict[str, Any]:
             "initial_capital": result.initial_capital,
             "costs": vars(result.costs),
             "risk": vars(result.risk),
-            "metrics": result.metrics,
-            "dropped": result.dropped,
+            "metrics": {
+                **result.metrics,
+                "final_equity": float(result.equity_curve.iloc[-1]),
+                "ambiguous_exits": result.ambiguous_exits,
+                "dropped": result.dropped,
+            },
         }
     )

@@ -65,12 +65,11 @@ class Strategy:
             refuse(f"strategy {self.name!r}", f"{twice!r} by position and by name", "give it once")
         parameters = {**by_position, **parameters}
         door = as_bars(bars)
-        found = self.function(door, **parameters)
         try:
-            signals = as_signals(found, door)
+            signals = as_signals(self.function(door, **parameters), door)
         except InputError as problem:
             said = f"strategy {self.name!r}" + "".join(f", {key}={value!r}" for key, value in parameters.items())
-            raise type(problem)(f"{said}: {problem}") from None
+            raise type(problem)(f"{said}: {problem}") from problem
         return signals.labelled(door.index) if isinstance(bars, Bars) else signals.expand(door)
 
     def __reduce__(self) -> str:

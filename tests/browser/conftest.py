@@ -18,14 +18,14 @@ from tests.browser.chrome import Chrome
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run_study(home: Path, *arguments: str) -> Path:
-    """Run the study in a project of its own at `home`; return the run's folder."""
+def run_study(home: Path, *arguments: str, **variables: str) -> Path:
+    """Run the study in a project of its own at `home`, with environment variables; return the run's folder."""
     home.mkdir()
     shutil.copy(ROOT / "config.yaml", home)
     for name in ("notebooks", "papermill_jobs", "params"):
         shutil.copytree(ROOT / name, home / name, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     command = [sys.executable, "-m", "cryptolab", "run", "study", *arguments]
-    environment = {**os.environ, "CRYPTOLAB_HOME": str(home)}
+    environment = {**os.environ, "CRYPTOLAB_HOME": str(home), **variables}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.strip()).parent
@@ -37,6 +37,13 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("study") / "home"
     title = 'title=<b id=injected>R&D</b> "study"'
     return run_study(home, "--set", "data.simulated.bars=5000", "--set", title, "--set", "strategy_params.fast=12")
+
+
+@pytest.fixture(scope="session")
+def real_study(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run over the recorded hours of Bitcoin, whose params file names them by the variable alone."""
+    home = tmp_path_factory.mktemp("real") / "home"
+    return run_study(home, "--params", "params/btc_1h.yaml", CRYPTOLAB_REAL_DATA=str(real_data))
 
 
 @pytest.fixture(scope="session")

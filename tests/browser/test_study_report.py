@@ -9,12 +9,13 @@ from typing import Any
 
 import nbformat
 import pytest
+import yaml
 
 from cryptolab.backtesting import BacktestEngine
 from cryptolab.data_fetchers import simulate
 from cryptolab.signal_generator import ema_cross
 from tests.browser.chrome import Chrome, Page
-from tests.browser.conftest import run_study
+from tests.browser.conftest import ROOT
 
 PHONE, DESK = (390, 844), (1280, 900)
 SECTIONS = ("Data", "Strategy", "buy-and-hold", "Equity", "Monthly", "Trades on candles", "fills", "Checks")
@@ -49,16 +50,17 @@ def test_the_run_leaves_what_it_promises(study: Path) -> None:
 
 
 def test_the_numbers_are_the_engines(study: Path, manifest: dict[str, Any]) -> None:
-    bars = simulate(5000, "1h", seed=7)
-    settings = {"initial_capital": 10000, "commission": 0.001, "slippage": 0.0005}
-    result = BacktestEngine(settings).run(bars, ema_cross(bars, fast=12, slow=168))
+    params = yaml.safe_load((ROOT / "params" / "demo.yaml").read_text())
+    bars = simulate(**{"seed": params["seed"], **params["data"]["simulated"], "bars": 5000})
+    parameters = {**params["strategy_params"], "fast": 12}
+    result = BacktestEngine(params["backtest"]).run(bars, ema_cross(bars, **parameters))
     metrics = json.loads((study / "metrics.json").read_text())["strategy"]
     for name in ("total_return", "sharpe_ratio", "max_drawdown", "n_trades", "profit_factor", "fees_paid"):
         assert math.isclose(metrics[name], result[name], rel_tol=1e-9), name
     assert manifest["data"]["fingerprint"] == bars.fingerprint
-    assert manifest["strategy"]["parameters"] == {"fast": 12, "slow": 168}
+    assert manifest["strategy"]["parameters"] == parameters
     assert manifest["strategy"]["source_hash"] == ema_cross.source_hash
-    assert manifest["seed"] == 7
+    assert manifest["seed"] == params["seed"]
     assert manifest["run"]["status"] == "done"
 
 
@@ -93,19 +95,25 @@ def test_markup_in_a_title_stays_text(chrome: Chrome, study: Path) -> None:
     assert '<b id=injected>R&D</b> "study"' in page.evaluate("document.body.innerText")
 
 
-@pytest.mark.browser
-@pytest.mark.slow
 @pytest.mark.real_data
-def test_the_study_of_real_hours(chrome: Chrome, real_data: Path, tmp_path: Path) -> None:
-    file = f"data.file={real_data}/ohlcv/BTCUSDT/1h.parquet"  # else the variable's default, beside the project
-    folder = run_study(tmp_path / "home", "--params", "params/btc_1h.yaml", "--set", file)
-    page = open_report(chrome, folder, DESK)
+def test_the_study_of_real_hours(real_study: Path) -> None:
+    manifest = json.loads((real_study / "manifest.json").read_text())
+    assert manifest["data"]["spec"]["file"] == "${CRYPTOLAB_REAL_DATA}/ohlcv/BTCUSDT/1h.parquet"
+    assert manifest["data"]["symbol"] == "BTC/USDT"
+    assert not manifest["data"]["simulated"]
+    assert manifest["data"]["bars"] > 70_000
+    assert json.loads((real_study / "metrics.json").read_text())["strategy"]["n_trades"] > 100
+
+
+@pytest.mark.browser
+@pytest.mark.real_data
+def test_the_report_of_real_hours_draws(chrome: Chrome, real_study: Path) -> None:
+    page = open_report(chrome, real_study, DESK)
     text = page.evaluate("document.body.innerText")
     assert "BTC/USDT" in text
     assert "SIMULATED" not in text
     assert page.complaints == []
     assert all(figure["marks"] > 2 for figure in page.evaluate(FIGURES))
-    assert json.loads((folder / "manifest.json").read_text())["data"]["bars"] > 70_000
 
 
 def study_url(folder: Path) -> str:

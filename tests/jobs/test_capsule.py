@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 from cryptolab.errors import InputError
-from cryptolab.jobs import save_manifest
+from cryptolab.jobs import refuse_ended, save_manifest
 from cryptolab.jobs.capsule import environment, note_run, plain, read_manifest, revision
 from cryptolab.kernels import compiler
 
@@ -42,6 +43,18 @@ def test_equal_facts_give_equal_bytes(tmp_path: Path) -> None:
 def test_our_own_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'run'"):
         save_manifest(tmp_path, {"run": {}})
+
+
+@pytest.mark.parametrize("status", ["done", "failed", "interrupted"])
+def test_the_capsule_of_an_ended_run_stays_as_it_is(tmp_path: Path, status: str) -> None:
+    note_run(tmp_path, id="x", status="running")
+    refuse_ended(tmp_path)
+    note_run(tmp_path, status=status)
+    before = (tmp_path / "manifest.json").read_bytes()
+    for write in (refuse_ended, lambda folder: save_manifest(folder, {"seed": 1})):
+        with pytest.raises(InputError, match=f"^output: received .*whose run is {status}; leave it empty, or name"):
+            write(tmp_path)
+    assert (tmp_path / "manifest.json").read_bytes() == before
 
 
 def test_no_variable_of_the_environment_gets_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,3 +102,5 @@ def test_the_code_revision_names_the_commit_and_changes(tmp_path: Path) -> None:
 def test_the_environment_says_what_computes() -> None:
     found = environment()
     assert set(found) == {"python", "implementation", "platform", "cryptolab", "packages", "kernels", "code"}
+    assert platform.system() in found["platform"]
+    assert platform.release() not in found["platform"]  # the build of a kernel changes no number

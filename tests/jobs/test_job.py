@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cryptolab.errors import CryptolabError
-from cryptolab.jobs.job import load_job, read_yaml
+from cryptolab.jobs.job import find_file, load_job, read_yaml
 from tests.jobs.notebooks import write_job
 
 
@@ -60,3 +60,24 @@ def test_yaml_that_is_not_text(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00a: \xe9")
     with pytest.raises(CryptolabError, match="no YAML"):
         read_yaml(path, "params file x.yaml")
+
+
+def test_dates_stay_the_texts_they_are_and_powers_of_ten_are_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("title: 2020-01-01\ndata: {start: 2021-01-01 12:00:00, 2022-01-01: 1}\nfee: 1e-3\nname: 1e3x\n")
+    data = {"start": "2021-01-01 12:00:00", "2022-01-01": 1}
+    assert read_yaml(path, "x") == {"title": "2020-01-01", "data": data, "fee": 0.001, "name": "1e3x"}
+
+
+def test_a_file_that_is_not_found_names_every_place(tmp_path: Path) -> None:
+    with pytest.raises(CryptolabError, match=rf"no file {tmp_path}/a/x\.yaml or {tmp_path}/b/x\.yaml; name a file"):
+        find_file("params", "x.yaml", tmp_path / "a", tmp_path / "b")
+    with pytest.raises(CryptolabError, match=r"received '/x\.yaml', and there is no file /x\.yaml; name"):
+        find_file("params", "/x.yaml", tmp_path / "a", tmp_path / "b")
+
+
+def test_what_is_no_file_is_called_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(CryptolabError, match=r"^params: received '/dev/null', and /dev/null is a device or a pipe"):
+        find_file("params", "/dev/null", tmp_path)
+    with pytest.raises(CryptolabError, match=r"is a folder; name a file"):
+        find_file("params", ".", tmp_path)

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import json
+from datetime import date
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from cryptolab.errors import InputError, UnknownNameError
@@ -67,3 +71,13 @@ def test_what_the_notebook_does_not_have_is_refused(given: dict, overrides: dict
 def test_unknown_names_are_their_own_error() -> None:
     with pytest.raises(UnknownNameError):
         merged(KNOWN, {"foo": 1}, {})
+
+
+def test_what_a_notebook_cannot_store_becomes_plain_or_is_refused() -> None:
+    market = {"bars": np.int64(10), "start": date(2021, 1, 2), "at": pd.Timestamp("2021-01-02", tz="UTC"), "n": (1, 2)}
+    known = {"data": {}, "title": ""}
+    values = merged(known, {"data": {"simulated": market}}, {"title": Path("x.csv")})
+    plain = {"bars": 10, "start": "2021-01-02", "at": "2021-01-02T00:00:00+00:00", "n": [1, 2]}
+    assert json.loads(json.dumps(values)) == {"data": {"simulated": plain}, "title": "x.csv"}
+    with pytest.raises(InputError, match=r"^parameter 'data\.of': received a set; write a number, a text"):
+        merged(known, {"data": {"of": {1}}}, {})

@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from cryptolab.errors import RunError, UnknownNameError
@@ -85,9 +87,24 @@ def test_a_run_leaves_notebook_html_and_capsule(
     assert all(line.startswith("timestamp=") and f"run={run.id}" in line for line in said.splitlines())
     assert (home / "logs" / "cryptolab.log").read_text() == said
 
+    # the stored notebook knows no folder of this machine, and running its cells again changes nothing of the run
+    book = nbformat.read(run.notebook, as_version=4)
+    assert not {"input_path", "output_path"} & set(book.metadata["papermill"])
+    assert str(run.folder) not in run.notebook.read_text(encoding="utf-8")
+    before = {path: path.read_bytes() for path in run.folder.iterdir()}
+    again: dict[str, object] = {}
+    for cell in book.cells:
+        if cell.cell_type == "code":
+            exec(cell.source, again)
+    assert (again["output"], again["title"], again["seed"]) == ("", "Mine {x} <b>", 3)
+    assert {path: path.read_bytes() for path in run.folder.iterdir()} == before
+
 
 def test_a_failed_run_keeps_its_notebook_and_says_why(home: Path) -> None:
-    write_job(home, "print('got this far')", "raise ValueError('no such thing\\nsecond line')", "print('never')")
+    line = "import os; _ = os.write(2, b'[IPKernelApp] ERROR | KeyboardInterrupt caught in kernel.\\n')"
+    write_job(
+        home, f"{line}; print('got this far')", "raise ValueError('no such thing\\nsecond line')", "print('never')"
+    )
     with pytest.raises(RunError) as caught:
         run_job("small")
     (folder,) = (home / "reports").iterdir()
@@ -107,9 +124,13 @@ def test_a_failed_run_keeps_its_notebook_and_says_why(home: Path) -> None:
 
 
 def test_our_own_sentences_stand_as_they_are(home: Path) -> None:
-    write_job(home, "from cryptolab.checks import refuse\nrefuse('fast', '0', 'write a number > 0')", job="")
-    with pytest.raises(RunError, match=r"^small failed in cell 3: fast: received 0; write a number > 0; see /"):
+    write_job(home, "from cryptolab.checks import unknown_name\nunknown_name('cost', 'fe', ['fee'])")
+    with pytest.raises(UnknownNameError) as caught:
         run_job("small")
+    (folder,) = (home / "reports").iterdir()
+    assert str(caught.value) == f"unknown cost 'fe': did you mean 'fee'; see {folder / 'small.html'}."
+    assert read_manifest(folder)["run"]["status"] == "failed"
+    assert str(folder) not in (folder / "small.ipynb").read_text(encoding="utf-8")
 
 
 def test_a_kernel_that_dies_is_a_failed_run(home: Path) -> None:
@@ -119,6 +140,7 @@ def test_a_kernel_that_dies_is_a_failed_run(home: Path) -> None:
     (folder,) = (home / "reports").iterdir()
     assert (folder / "small.html").is_file()
     assert read_manifest(folder)["run"]["status"] == "failed"
+    assert "last words" in (folder / KERNEL_LOG).read_text()
 
 
 def test_an_unknown_parameter_is_refused_before_anything_is_written(home: Path) -> None:
@@ -130,15 +152,15 @@ def test_an_unknown_parameter_is_refused_before_anything_is_written(home: Path) 
 
 
 def test_inside_a_running_event_loop(home: Path) -> None:
-    write_job(home, "print(seed)", SAVES, job="notebook: notebooks/small.ipynb\noutputs: []\n")
+    write_job(home, "print(seed, backtest)", SAVES, job="notebook: notebooks/small.ipynb\noutputs: []\n")
 
     async def cell() -> RunResult:
-        return run_job("small", {"seed": 11})
+        return run_job("small", {"seed": 11, "backtest": {"since": date(2021, 1, 2)}})
 
     run = asyncio.run(cell())
     assert run.html is None
     assert {path.name for path in run.folder.iterdir()} == {"small.ipynb", "manifest.json"}
-    assert outputs(run.notebook) == "11\n"
+    assert outputs(run.notebook) == "11 {'since': '2021-01-02'}\n"
     log = (home / "logs" / "cryptolab.log").read_text().splitlines()
     assert all(f"run={run.id}" in line for line in log)
 
@@ -179,6 +201,7 @@ def test_an_interrupted_cell_ends_its_run(home: Path) -> None:
     assert not alive(int(mark.read_text()))
     (folder,) = (home / "reports").iterdir()
     assert read_manifest(folder)["run"]["status"] == "interrupted"
+    assert str(folder) not in (folder / "small.ipynb").read_text(encoding="utf-8")
 
 
 def test_without_a_home_that_can_be_written(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
