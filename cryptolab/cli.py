@@ -126,16 +126,24 @@ def cryptolab(
 
 
 @app.command()
-def indicators(as_json: Json = False) -> None:
+def indicators(
+    file: Annotated[
+        Path | None, typer.Option("--file", help="A Python file whose indicators to list too.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """List the indicators.
 
     Name, inputs, parameters with their defaults, outputs, and the rows before the first value.
 
     \b
-    Example: cryptolab indicators
+    Example: cryptolab indicators --file ideas/momentum.py
     """
     from cryptolab.indicators import INDICATORS
+    from cryptolab.sources import run_file
 
+    if file is not None:
+        run_file("indicator file", file)
     _show(
         [
             {

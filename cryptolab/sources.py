@@ -1,4 +1,5 @@
-"""What a function is made of: its text where that can be read, else a digest of what Python compiled it to.
+"""A user's own code: running his file, and what a function is made of: its text where that can be read, else a digest
+of what Python compiled it to.
 
 A digest goes onto reports and into capsules, so it is the same in each process of one Python version, wherever the
 function stands in its file and wherever the file is. Another Python compiles to other bytecode: digests of text alone
@@ -8,14 +9,50 @@ can be compared between versions.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import inspect
+import sys
 import textwrap
 from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
 from tokenize import TokenError
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
+from cryptolab.checks import refuse
+from cryptolab.errors import InputError
+
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...))
+
+
+class _FreshLoader(SourceFileLoader):
+    """Compiles the file as it is now: Python's own cache takes an edit within the same second for no edit."""
+
+    def get_code(self, fullname: str) -> Any:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+def run_file(what: str, path: Path) -> ModuleType:
+    """Run a user's Python file and return it as a module; `what` names it in a refusal, as in "strategy file".
+
+    Raises InputError for a file that is not there or does not run; InputErrors raised in the file pass.
+    """
+    if not path.is_file():
+        refuse(what, str(path), "name an existing file, as in ideas/foo.py")
+    name = f"cryptolab_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    loader = _FreshLoader(name, str(path))
+    spec = importlib.util.spec_from_loader(name, loader)
+    assert spec is not None  # a loader of a file always gives one
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        loader.exec_module(module)
+    except InputError:
+        raise
+    except (Exception, SystemExit) as problem:
+        refuse(f"{what} {path.name}", f"{type(problem).__name__}: {problem}", "correct the file")
+    return module
 
 
 def source_of(function: Callable) -> str | None:

@@ -11,12 +11,9 @@ a notebook cell can be run twice.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable
 from functools import update_wrapper
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +23,7 @@ from cryptolab.bars import Bars, as_bars
 from cryptolab.checks import known_keys, refuse, unknown_name
 from cryptolab.errors import InputError
 from cryptolab.signal_generator.signals import Signals, as_signals
-from cryptolab.sources import digest_of, source_of
+from cryptolab.sources import digest_of, run_file, source_of
 
 STRATEGIES: dict[str, Strategy] = {}
 """The catalogue: every strategy that was defined in this process, by name."""
@@ -103,37 +100,18 @@ def get_strategy(name: str, folder: Path | None = None) -> Strategy:
     return STRATEGIES[name]
 
 
-class _FreshLoader(SourceFileLoader):
-    """Compiles the file as it is now: Python's own cache takes an edit within the same second for no edit."""
-
-    def get_code(self, fullname: str) -> Any:
-        return self.source_to_code(self.get_data(self.path), self.path)
-
-
 def _from_file(path: Path, name: str) -> Strategy:
     """Run the file and return its strategy; the whole file is the source, since the function may use the rest of it."""
-    if not path.is_file():
-        refuse("strategy file", str(path), "name an existing file, as in 'ideas/foo.py:foo'")
-    module_name = f"cryptolab_strategy_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-    loader = _FreshLoader(module_name, str(path))
-    spec = importlib.util.spec_from_loader(module_name, loader)
-    assert spec is not None  # a loader of a file always gives one
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
     catalogue = dict(STRATEGIES)
     try:
-        loader.exec_module(module)
-    except InputError:
-        raise
-    except (Exception, SystemExit) as problem:
-        refuse(f"strategy file {path.name}", f"{type(problem).__name__}: {problem}", "correct the file")
+        module = run_file("strategy file", path)
     finally:
         STRATEGIES.clear()
         STRATEGIES.update(catalogue)
     defined = {
         key: value.function if isinstance(value, Strategy) else value
         for key, value in vars(module).items()
-        if getattr(value, "__module__", None) == module_name and callable(value)
+        if getattr(value, "__module__", None) == module.__name__ and callable(value)
     }
     if name not in defined:
         unknown_name(f"strategy in {path.name}", name, defined)

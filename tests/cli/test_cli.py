@@ -71,6 +71,19 @@ def test_lists_are_plain_lines_in_a_pipe_and_json_on_request(called: Called) -> 
     assert all(each["description"] for each in listed)
 
 
+def test_the_list_shows_the_indicators_of_a_users_file(home: Path) -> None:
+    (home / "mine.py").write_text(
+        "from cryptolab import indicator\n\n@indicator(lookback=1)\ndef Gap(open, close, scale=1.0):\n"
+        "    out = open * float('nan')\n    out[1:] = (open[1:] - close[:-1]) * scale\n    return out\n"
+    )
+    done = cryptolab("indicators", "--file", home / "mine.py", "--json")
+    assert done.returncode == 0, done.stderr
+    mine = [each for each in json.loads(done.stdout) if each["name"] == "Gap"]
+    assert mine == [
+        {"name": "Gap", "inputs": ["open", "close"], "parameters": {"scale": 1.0}, "outputs": ["gap"], "lookback": 1}
+    ]
+
+
 def test_a_backtest_of_the_simulated_market(called: Called) -> None:
     done = called("backtest", "ema_cross", "--simulated", "--bars", "500", "--param", "fast=5", "--param", "slow=20")
     assert done.returncode == 0, done.stderr
