@@ -6,11 +6,12 @@ import argparse
 import os
 import platform
 import sys
-from importlib import import_module
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.measuring import REAL_DATA, ROOT, Row
+from benchmarks.measuring import REAL_DATA, ROOT, Row, rows_of
 
 MODULES = ("backtest", "indicators", "start_up")
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
@@ -49,7 +50,9 @@ def main() -> int:
     rows: list[Row] = []
     for name in given.names or MODULES:
         print(f"measuring {name} ...", file=sys.stderr)
-        rows += import_module(f"benchmarks.{name}").measure()
+        # a process each: what one module leaves in the heap would decide what fresh memory costs the next
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            rows += pool.submit(rows_of, name).result()
     text = f"{table(rows)}\n\n{machine()}\n"
     print(text)
     if given.write:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +27,12 @@ class Row:
     ratio: str
     target: str
     met: bool | None
+
+
+def rows_of(name: str) -> list[Row]:
+    """Return the rows that one module of this package measures."""
+    found: list[Row] = import_module(f"benchmarks.{name}").measure()
+    return found
 
 
 def best(runs: int, *functions: Callable[[], object]) -> list[float]:

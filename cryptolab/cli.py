@@ -127,9 +127,7 @@ def cryptolab(
 
 @app.command()
 def indicators(
-    file: Annotated[
-        Path | None, typer.Option("--file", help="A Python file whose indicators to list too.")
-    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="A Python file whose indicators to list too.")] = None,
     as_json: Json = False,
 ) -> None:
     """List the indicators.

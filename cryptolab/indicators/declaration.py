@@ -166,6 +166,11 @@ class Indicator:
         values = checked(self.name, self._parameters, params)
         return self._rules(timeframe, **values) if self._rules is not None else values
 
+    @property
+    def has_rules(self) -> bool:
+        """Whether parameters are judged together, beside each alone."""
+        return self._rules is not None
+
     def _several(self, result: Any) -> tuple[np.ndarray, ...]:
         return tuple(result) if self._record else (result,)
 

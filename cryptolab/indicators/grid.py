@@ -30,8 +30,8 @@ def run(indicator: Indicator, df: Bars | pd.DataFrame, params: dict[str, Any]) -
     values = {name: _listed(value) for name, value in values.items()}
     _refuse_lists(indicator, values, bool(options.get("param_product", False)))
     for name, listed in values.items():
-        for value in listed if isinstance(listed, list) else [listed]:
-            indicator.checked({name: value})
+        each = [indicator.checked({name: value})[name] for value in (listed if isinstance(listed, list) else [listed])]
+        values[name] = each if isinstance(listed, list) else each[0]
     index = df.index if isinstance(df, pd.DataFrame) else bars.rows
     series = [
         pd.Series(bars.expand(getattr(bars, name), np.nan), index=index, name=name) for name in _columns(indicator)
@@ -57,7 +57,10 @@ def _factory(indicator: Indicator) -> Any:
 
         def fill(rows: range) -> None:
             for row in rows:
-                params = indicator.checked(dict(zip(indicator.parameters, sets[row], strict=True)), bars.timeframe)
+                # each value was checked already; rules look at all of them together, and at the timeframe
+                params = dict(zip(indicator.parameters, sets[row], strict=True))
+                if indicator.has_rules:
+                    params = indicator.checked(params, bars.timeframe)
                 results = indicator._several(indicator._compute(bars, params))
                 for block, result in zip(blocks, results, strict=True):
                     block[row, real] = result
