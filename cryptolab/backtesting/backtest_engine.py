@@ -73,11 +73,9 @@ class BacktestEngine:
             refuse("max_daily_loss", f"bars of {bars.timeframe}", "use bars shorter than a day or leave the rule out")
         atr = ATR(bars, period=ATR_PERIOD) if self.risk.needs_atr else _NO_ATR
         account = fills.new_account(self.initial_capital)
-        equity, done = fills.simulate(
-            account, rules(self.costs, self.risk, bars.interval),
-            bars.time, bars.open, bars.high, bars.low, bars.close, atr,
-            flags.entries, flags.exits, flags.short_entries, flags.short_exits,
-        )  # fmt: skip
+        columns = fills.Columns(bars.time, bars.open, bars.high, bars.low, bars.close, atr)
+        wanted = fills.Flags(flags.entries, flags.exits, flags.short_entries, flags.short_exits)
+        equity, done = fills.simulate(account, rules(self.costs, self.risk, bars.interval), columns, wanted)
         dropped = {name: int(count) for name, count in zip(fills.DROPPED, account["dropped"][0], strict=True)}
         return BacktestResult(
             bars, flags, self.costs, self.risk, self.initial_capital, equity=equity, fills=done, dropped=dropped

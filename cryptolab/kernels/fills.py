@@ -11,7 +11,7 @@ says which one it carries out.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -95,13 +95,24 @@ class Bar(NamedTuple):
     atr: float
 
 
-class Flags(NamedTuple):
-    """What the strategy says at the bar's close."""
+class Columns(NamedTuple):
+    """All bars, as arrays of one length n; atr is empty where no rule asks for it."""
 
-    enter_long: bool
-    exit_long: bool
-    enter_short: bool
-    exit_short: bool
+    time: np.ndarray
+    open: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
+    close: np.ndarray
+    atr: np.ndarray
+
+
+class Flags(NamedTuple):
+    """What the strategy says at a bar's close; for `simulate` at each, as boolean arrays."""
+
+    enter_long: Any
+    exit_long: Any
+    enter_short: Any
+    exit_short: Any
 
 
 def new_account(initial_capital: float) -> np.ndarray:
@@ -375,12 +386,13 @@ def rest(a, first, close, leave, other, equity):
 
 
 @kernel
-def hold(a, rules, first, high, low, close, leave, other, equity):
+def hold(a, rules, first, bars, leave, other, equity):
     """Carry a watched position over bars that touch none of its levels and have no flag. Returns the next other bar."""
     side = 1 if a.quantity > 0.0 else -1
     cash, quantity, target = a.cash, a.quantity, a.target
     trailing = rules.trailing_stop > 0.0
     _, level = nearest_stop(a, rules, side)
+    high, low, close = bars.high, bars.low, bars.close
     n = close.size
     for t in range(first, n):
         if leave[t] or other[t]:
@@ -401,13 +413,12 @@ def hold(a, rules, first, high, low, close, leave, other, equity):
 
 
 @kernel
-def simulate(account, rules, time, open, high, low, close, atr, enter_long, exit_long, enter_short, exit_short):
-    """Step the account over n bars. Returns (equity at each close, all fills).
+def simulate(account, rules, bars, flags):
+    """Step the account over n bars (Columns) with their Flags. Returns (equity at each close, all fills).
 
     Bars on which nothing waits, nothing is watched and nothing is flagged are passed over: `step` would only mark them.
-    atr: ATR(14) of each bar, or an empty array where no rule asks for it.
     """
-    n = close.size
+    n = bars.close.size
     a, r = account[0], rules[0]
     equity = np.empty(n)
     fills = np.empty(64, FILL)
@@ -418,13 +429,13 @@ def simulate(account, rules, time, open, high, low, close, atr, enter_long, exit
         if a.exit_reason == NONE and a.entry_side == 0 and r.daily_limit == 0.0:
             first = t
             if a.quantity == 0.0:
-                t = rest(a, t, close, enter_long, enter_short, equity)
+                t = rest(a, t, bars.close, flags.enter_long, flags.enter_short, equity)
             elif a.quantity > 0.0 and not watched:
-                t = rest(a, t, close, exit_long, enter_short, equity)
+                t = rest(a, t, bars.close, flags.exit_long, flags.enter_short, equity)
             elif a.quantity > 0.0:
-                t = hold(a, r, t, high, low, close, exit_long, enter_short, equity)
+                t = hold(a, r, t, bars, flags.exit_long, flags.enter_short, equity)
             else:
-                t = hold(a, r, t, high, low, close, exit_short, enter_long, equity)
+                t = hold(a, r, t, bars, flags.exit_short, flags.enter_long, equity)
             if t > first:
                 a.equity = equity[t - 1]
             if t == n:
@@ -433,10 +444,10 @@ def simulate(account, rules, time, open, high, low, close, atr, enter_long, exit
             grown = np.empty(2 * fills.size, FILL)
             grown[:total] = fills[:total]
             fills = grown
-        level = atr[t] if atr.size else np.nan
-        bar = Bar(t, time[t], open[t], high[t], low[t], close[t], level)
-        flags = Flags(enter_long[t], exit_long[t], enter_short[t], exit_short[t])
-        total += step(account, rules, bar, flags, fills[total:])
+        atr = bars.atr[t] if bars.atr.size else np.nan
+        bar = Bar(t, bars.time[t], bars.open[t], bars.high[t], bars.low[t], bars.close[t], atr)
+        said = Flags(flags.enter_long[t], flags.exit_long[t], flags.enter_short[t], flags.exit_short[t])
+        total += step(account, rules, bar, said, fills[total:])
         equity[t] = a.equity
         t += 1
     return equity, fills[:total]

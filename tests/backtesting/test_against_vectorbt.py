@@ -107,12 +107,14 @@ def test_longs_equal_vectorbts_from_signals(vbt, world, rules):
 @settings(max_examples=60, **PATIENT)
 @given(world=worlds(holes=False, shorts=True, max_bars=30), rules=simple_costs)
 def test_shorts_equal_vectorbts_from_signals(vbt, world, rules):
-    """Until the first bar at which the short could be ruined: vectorbt lets it live on."""
+    """Until the short is ruined, or bought back with more than there is: vectorbt lets it live on, or buys less."""
     flags = tuple(f._replace(entry=False, exit=False) for f in world.flags)
     world = clean(replace(world, flags=flags), replace(rules, allow_short=True, max_position_size=0.3717))
-    ruin = next((o.bar for o in by_engine(world).orders if o.reason == "ruin"), None)
-    if ruin is not None:
-        world = world.head(ruin)
+    run = by_engine(world)
+    ruins = [order.bar for order in run.orders if order.reason == "ruin"]
+    ruins += [row for row, equity in enumerate(run.equity[1:]) if equity <= 0]
+    if ruins:
+        world = world.head(min(ruins))
     if world.rows:
         assert_same_records(from_signals(vbt, world, short=True), world)
 
