@@ -15,6 +15,7 @@ from cryptolab.bars import DAY, Bars, as_bars
 from cryptolab.checks import known_keys, number, refuse
 from cryptolab.indicators import ATR
 from cryptolab.kernels import fills
+from cryptolab.kernels.account import DROPPED, Columns, Flags, new_account
 from cryptolab.signal_generator import Signals, as_signals
 
 ATR_PERIOD = 14
@@ -72,11 +73,11 @@ class BacktestEngine:
         if self.risk.max_daily_loss is not None and bars.interval >= DAY:
             refuse("max_daily_loss", f"bars of {bars.timeframe}", "use bars shorter than a day or leave the rule out")
         atr = ATR(bars, period=ATR_PERIOD) if self.risk.needs_atr else _NO_ATR
-        account = fills.new_account(self.initial_capital)
-        columns = fills.Columns(bars.time, bars.open, bars.high, bars.low, bars.close, atr)
-        wanted = fills.Flags(flags.entries, flags.exits, flags.short_entries, flags.short_exits)
+        account = new_account(self.initial_capital)
+        columns = Columns(bars.time, bars.open, bars.high, bars.low, bars.close, atr)
+        wanted = Flags(flags.entries, flags.exits, flags.short_entries, flags.short_exits)
         equity, done = fills.simulate(account, rules(self.costs, self.risk, bars.interval), columns, wanted)
-        dropped = {name: int(count) for name, count in zip(fills.DROPPED, account["dropped"][0], strict=True)}
+        dropped = {name: int(count) for name, count in zip(DROPPED, account["dropped"][0], strict=True)}
         return BacktestResult(
             bars, flags, self.costs, self.risk, self.initial_capital, equity=equity, fills=done, dropped=dropped
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cryptolab.checks import flag, named_fields, number, one_of, refuse, whole
-from cryptolab.kernels import fills
+from cryptolab.kernels.account import FILL_MODES, RULES
 
 
 @named_fields
@@ -32,7 +32,7 @@ class Costs:
         set_ = object.__setattr__
         set_(self, "commission", number("commission", self.commission, low=0, below=1))
         set_(self, "slippage", number("slippage", self.slippage, low=0, below=1))
-        set_(self, "fill", one_of("fill", self.fill, fills.FILL_MODES))
+        set_(self, "fill", one_of("fill", self.fill, FILL_MODES))
         set_(self, "max_wait", whole("max_wait", self.max_wait, low=0, high=1_000_000))
         set_(self, "lot_step", number("lot_step", self.lot_step, low=0))
         set_(self, "min_order_size", number("min_order_size", self.min_order_size, low=0))
@@ -84,7 +84,7 @@ class Risk:
 
 def rules(costs: Costs, risk: Risk, interval: int) -> np.ndarray:
     """Return the kernel's record of both, for bars of `interval` ns."""
-    record = np.zeros(1, fills.RULES)
+    record = np.zeros(1, RULES)
     values = {
         "commission": costs.commission,
         "slippage": costs.slippage,
@@ -98,7 +98,7 @@ def rules(costs: Costs, risk: Risk, interval: int) -> np.ndarray:
         "lot_step": costs.lot_step,
         "smallest": costs.min_order_size,
         "patience": min(costs.max_wait * interval, np.iinfo(np.int64).max),
-        "mode": fills.FILL_MODES.index(costs.fill),
+        "mode": FILL_MODES.index(costs.fill),
         "interval": interval,
     }
     for name, value in values.items():

@@ -14,7 +14,7 @@ from cryptolab.backtesting.portfolio import to_portfolio
 from cryptolab.backtesting.records import Costs, Risk
 from cryptolab.bars import Bars
 from cryptolab.checks import unknown_name
-from cryptolab.kernels import fills as codes
+from cryptolab.kernels.account import REASONS
 from cryptolab.signal_generator import Signals
 
 _TABLES = ("equity_curve", "trades", "orders", "dropped", "ambiguous_exits")
@@ -102,7 +102,7 @@ class BacktestResult(Mapping[str, Any]):
                 "size": fills["size"],
                 "price": fills["price"],
                 "fee": fills["fee"],
-                "reason": np.array(codes.REASONS)[fills["reason"]],
+                "reason": np.array(REASONS)[fills["reason"]],
             }
         )
 
@@ -118,7 +118,7 @@ class BacktestResult(Mapping[str, Any]):
         columns["exit_price"][:closed], columns["exit_fee"][:closed] = exits["price"], exits["fee"]
         columns["pnl"][:closed] = self._pnl
         reason, ambiguous = np.full(n, "open", object), np.zeros(n, bool)
-        reason[:closed] = np.array(codes.REASONS, object)[exits["reason"]]
+        reason[:closed] = np.array(REASONS, object)[exits["reason"]]
         ambiguous[:closed] = exits["ambiguous"] == 1
         exit_time: pd.Index = index[end]
         if closed < n:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from cryptolab.backtesting.records import rules as rules_record
+from cryptolab.kernels import account as records
 from cryptolab.kernels import fills
 
 from .reference import Order, average_true_range
@@ -18,20 +19,20 @@ PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, Hea
 def step_by_step(world: World) -> tuple[list[Order], list[float], dict[str, int]]:
     """Feed `step` the real bars one by one. Returns orders, equity (the first included) and dropped entries."""
     result = engine_result(world)
-    account, rules = fills.new_account(world.capital), rules_record(result.costs, result.risk, world.interval)
-    written = np.empty(fills.MOST_FILLS, fills.FILL)
+    account, rules = records.new_account(world.capital), rules_record(result.costs, result.risk, world.interval)
+    written = np.empty(records.MOST_FILLS, records.FILL)
     flags = [flags for flags, row in zip(world.flags, world.rows, strict=True) if row.priced]
     orders, equity = [], [world.capital]
     atr = average_true_range(world.bars)
     for t, bar in enumerate(world.bars):
-        count = fills.step(account, rules, fills.Bar(t, *bar, atr[t]), fills.Flags(*flags[t]), written)
+        count = fills.step(account, rules, records.Bar(t, *bar, atr[t]), records.Flags(*flags[t]), written)
         for fill in written[:count]:
-            side, reason = "buy" if fill["side"] > 0 else "sell", fills.REASONS[fill["reason"]]
+            side, reason = "buy" if fill["side"] > 0 else "sell", records.REASONS[fill["reason"]]
             orders.append(
                 Order(int(fill["bar"]), side, *map(float, (fill["size"], fill["price"], fill["fee"])), reason)
             )
         equity.append(float(account["equity"][0]))
-    dropped = {name: int(n) for name, n in zip(fills.DROPPED, account["dropped"][0], strict=True) if n}
+    dropped = {name: int(n) for name, n in zip(records.DROPPED, account["dropped"][0], strict=True) if n}
     return orders, equity, dropped
 
 
