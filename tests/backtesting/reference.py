@@ -1,9 +1,9 @@
 """The slow reference: the fill rules read aloud in plain Python, one float at a time.
 
-It was written from the text of the rules alone, before the kernel could be read, so that a mistake in one is not
-repeated in the other. Nothing here is clever: a list of bars goes in, one loop, lists of orders, trades and equities
-come out. Each quoted sentence is the rule that the lines below it carry out. Bars are real bars only; unpriced rows
-are gone before this file sees them.
+It was written from the rules (docs/fills.md has them in a reader's words), before the kernel could be read, so that a
+mistake in one is not repeated in the other. Nothing here is clever: a list of bars goes in, one loop, lists of orders,
+trades and equities come out. Each sentence in quotation marks is the rule that the lines below it carry out. Bars are
+real bars only; unpriced rows are gone before this file sees them.
 """
 
 from __future__ import annotations
