@@ -52,26 +52,54 @@ _FAULTS = {
 
 
 class Memo:
-    """A bounded memory of what was computed from one Bars; the least recently used goes first. Thread-safe."""
+    """A bounded memory of what was computed from one Bars; the least recently used goes first. Thread-safe.
+
+    Threads that ask for the same value at once wait for the one that computes it.
+    """
 
     def __init__(self, limit: int = _MEMO_BYTES) -> None:
         self._limit, self._bytes = limit, 0
         self._values: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
         self._lock = threading.Lock()
+        self._turns: dict[Any, threading.RLock] = {}
 
     def __len__(self) -> int:
         return len(self._values)
 
+    @property
+    def nbytes(self) -> int:
+        """What is held."""
+        return self._bytes
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Memo, (self._limit,)  # a copy sent elsewhere starts empty: a lock cannot travel, and values need not
 
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._values.clear()
+            self._bytes = 0
+
     def get(self, key: Any, compute: Callable[[], Any]) -> Any:
-        """Return the value under `key`, computed at the first call. `compute` runs outside the lock."""
+        """Return the value under `key`, computed at the first call, without holding up other keys."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
                 return self._values[key][0]
-        value = compute()
+            turn = self._turns.setdefault(key, threading.RLock())
+        with turn:
+            with self._lock:
+                if key in self._values:  # computed by another thread while this one waited
+                    return self._values[key][0]
+            try:
+                value = compute()
+                self._keep(key, value)  # before the turn ends: who comes after it finds the value
+            finally:
+                with self._lock:
+                    self._turns.pop(key, None)
+        return value
+
+    def _keep(self, key: Any, value: Any) -> None:
         parts = value if isinstance(value, tuple) else (value,)
         size = sum(getattr(part, "nbytes", 64) for part in parts)
         with self._lock:
@@ -80,7 +108,6 @@ class Memo:
                 self._bytes += size
                 while self._bytes > self._limit:
                     self._bytes -= self._values.popitem(last=False)[1][1]
-        return value
 
 
 @dataclass(frozen=True, eq=False)

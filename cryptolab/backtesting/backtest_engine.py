@@ -69,12 +69,9 @@ class BacktestEngine:
         more, beside what the doors of bars and signals refuse.
         """
         bars = as_bars(data)
-        flags = self._allowed(as_signals(signals, bars), bars)
-        if self.risk.max_daily_loss is not None and bars.interval >= DAY:
-            refuse("max_daily_loss", f"bars of {bars.timeframe}", "use bars shorter than a day or leave the rule out")
-        atr = ATR(bars, period=ATR_PERIOD) if self.risk.needs_atr else _NO_ATR
+        flags = allowed(as_signals(signals, bars), bars, self.risk)
         account = new_account(self.initial_capital)
-        columns = Columns(bars.time, bars.open, bars.high, bars.low, bars.close, atr)
+        columns = Columns(bars.time, bars.open, bars.high, bars.low, bars.close, atr_of(bars, self.risk.needs_atr))
         wanted = Flags(flags.entries, flags.exits, flags.short_entries, flags.short_exits)
         equity, done = fills.simulate(account, rules(self.costs, self.risk, bars.interval), columns, wanted)
         dropped = {name: int(count) for name, count in zip(DROPPED, account["dropped"][0], strict=True)}
@@ -82,11 +79,22 @@ class BacktestEngine:
             bars, flags, self.costs, self.risk, self.initial_capital, equity=equity, fills=done, dropped=dropped
         )
 
-    def _allowed(self, flags: Signals, bars: Bars) -> Signals:
-        """Refuse short entries where shorts are off; in a series of +1, 0, -1 a -1 then only closes."""
-        if self.risk.allow_short or not flags.short_entries.any():
-            return flags
-        if flags.from_directions:
-            return Signals(flags.entries, flags.exits).labelled(bars.index)
-        row = int(np.argmax(flags.short_entries))
-        refuse("short_entries", f"a short entry at {bars.index[row]}", "set allow_short=True or leave them out")
+
+def allowed(signals: Signals, bars: Bars, risk: Risk) -> Signals:
+    """Return the signals as the account may follow them, refusing rules that these bars cannot carry.
+
+    Short entries are refused where shorts are off; in a series of +1, 0, -1 a -1 then only closes.
+    """
+    if risk.max_daily_loss is not None and bars.interval >= DAY:
+        refuse("max_daily_loss", f"bars of {bars.timeframe}", "use bars shorter than a day or leave the rule out")
+    if risk.allow_short or not signals.any_short:
+        return signals
+    if signals.from_directions:
+        return signals.long_only()
+    row = int(np.argmax(signals.short_entries))
+    refuse("short_entries", f"a short entry at {bars.index[row]}", "set allow_short=True or leave them out")
+
+
+def atr_of(bars: Bars, needed: bool) -> np.ndarray:
+    """Return the ATR that stop and target multiples are measured in, empty where no rule needs it."""
+    return np.asarray(ATR(bars, period=ATR_PERIOD)) if needed else _NO_ATR

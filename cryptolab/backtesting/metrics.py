@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from cryptolab.bars import DAY, Bars
-from cryptolab.kernels.scoring import Curve, curve
 
 NAN = float("nan")
 _ZERO_VARIANCE = 1e-14  # of mean²: below it a variance is rounding
@@ -59,78 +58,67 @@ class Metrics(NamedTuple):
     """all commissions, in money"""
 
 
-class Ledger(NamedTuple):
-    """What the metrics need of a run's trades: arrays over closed trades, sums over all fills."""
+def metrics_of(scores: np.ndarray, bars: Bars) -> dict[str, np.ndarray]:
+    """Return each metric as an array, one value per record of sums (kernels.scoring.SCORE) of runs on `bars`.
 
-    pnl: np.ndarray
-    held_ns: np.ndarray
-    bars_held: int
-    """closes at which a position was held, the open one included"""
-    value_traded: float
-    fees: float
-
-
-def measure(bars: Bars, capital: float, equity: np.ndarray, ledger: Ledger) -> Metrics:
-    """Return the Metrics of an equity curve (one value per bar's close) and its trades."""
-    n = len(equity)
-    sums = curve(capital, equity, bars.open[0], bars.close, bars.time, bars.interval)
+    longest_drawdown and average_holding_time are timedelta64[ns], n_trades int64, the others float64.
+    """
+    n = len(bars)
     year = bars.periods_per_year
     years = float(bars.time[-1] + bars.interval - bars.time[0]) / (365 * DAY)
-    growth = float(equity[-1]) / capital
-    deviation = _deviation(sums.squares, n - 1, sums.mean)
-    downside = _deviation(sums.downside, n, sums.mean)
-    cagr = _growth_a_year(growth, years)
-    alpha, beta = _regression(sums, n)
-    pnl = ledger.pnl
-    closed = len(pnl)
-    won, lost = float(pnl[pnl > 0].sum()), float(-pnl[pnl < 0].sum())
-    return Metrics(
-        total_return=growth - 1.0,
-        cagr=cagr,
-        sharpe_ratio=_ratio(sums.mean, deviation) * math.sqrt(year),
-        sortino_ratio=_ratio(sums.mean, downside) * math.sqrt(year),
-        calmar_ratio=_ratio(cagr, -sums.max_drawdown),
-        max_drawdown=sums.max_drawdown,
-        longest_drawdown=pd.Timedelta(sums.longest_drawdown, unit="ns"),
-        volatility=deviation * math.sqrt(year),
-        alpha=alpha * year,
-        beta=beta,
-        n_trades=closed,
-        win_rate=_ratio(int((pnl > 0).sum()), closed),
-        profit_factor=_ratio(won, lost),
-        expectancy=_ratio(float(pnl.sum()), closed),
-        average_holding_time=pd.Timedelta(int(ledger.held_ns.mean()), unit="ns") if closed else pd.NaT,
-        exposure=ledger.bars_held / n,
-        turnover=_ratio(ledger.value_traded, sums.equity_mean) / years,
-        fees_paid=ledger.fees,
-    )
+    with np.errstate(all="ignore"):  # what has no answer is NaN
+        growth = scores["growth"]
+        deviation = _deviation(scores["squares"], n - 1, scores["mean"])
+        downside = _deviation(scores["downside"], n, scores["mean"])
+        cagr = _growth_a_year(growth, years)
+        moves = _deviation(scores["market_squares"], n - 1, scores["market_mean"]) > 0
+        beta = np.where(moves, scores["products"] / scores["market_squares"], NAN)
+        closed = scores["n_trades"]
+        holding = np.where(closed > 0, scores["held"] // np.maximum(closed, 1), np.iinfo(np.int64).min)
+        return {
+            "total_return": growth - 1.0,
+            "cagr": cagr,
+            "sharpe_ratio": _ratio(scores["mean"], deviation) * math.sqrt(year),
+            "sortino_ratio": _ratio(scores["mean"], downside) * math.sqrt(year),
+            "calmar_ratio": _ratio(cagr, -scores["max_drawdown"]),
+            "max_drawdown": scores["max_drawdown"],
+            "longest_drawdown": scores["longest_drawdown"].astype("m8[ns]"),
+            "volatility": deviation * math.sqrt(year),
+            "alpha": (scores["mean"] - beta * scores["market_mean"]) * year,
+            "beta": beta,
+            "n_trades": closed,
+            "win_rate": _ratio(scores["n_won"], closed),
+            "profit_factor": _ratio(scores["won"], scores["lost"]),
+            "expectancy": _ratio(scores["pnl"], closed),
+            "average_holding_time": holding.astype("m8[ns]"),  # the least integer is NaT
+            "exposure": scores["bars_held"] / n,
+            "turnover": _ratio(scores["value_traded"], scores["equity_mean"]) / years,
+            "fees_paid": scores["fees"],
+        }
 
 
-def _ratio(above: float, below: float) -> float:
-    return above / below if below > 0 else NAN
+def measure(scores: np.ndarray, bars: Bars) -> Metrics:
+    """Return the Metrics of one run, given as one record of its sums."""
+    values: dict[str, Any] = {
+        name: pd.Timedelta(value[0]) if value.dtype.kind == "m" else value[0].item()
+        for name, value in metrics_of(scores, bars).items()
+    }
+    return Metrics(**values)
 
 
-def _deviation(squares: float, count: int, mean: float) -> float:
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.where(below > 0, above / below, NAN)
+
+
+def _deviation(squares: np.ndarray, count: int, mean: np.ndarray) -> np.ndarray:
     """Return sqrt(squares / count), NaN when that is undefined and 0.0 when it is only rounding."""
     if count < 1:
-        return NAN
+        return np.full(len(squares), NAN)
     variance = squares / count
-    return 0.0 if variance <= _ZERO_VARIANCE * mean * mean else math.sqrt(variance)
+    return np.where(variance <= _ZERO_VARIANCE * mean * mean, 0.0, np.sqrt(variance))
 
 
-def _growth_a_year(growth: float, years: float) -> float:
+def _growth_a_year(growth: np.ndarray, years: float) -> np.ndarray:
     """Return growth^(1 / years) - 1; NaN below nothing, and where a short run's growth leaves the floats."""
-    if growth < 0:
-        return NAN
-    try:
-        return growth ** (1.0 / years) - 1.0
-    except OverflowError:
-        return NAN
-
-
-def _regression(sums: Curve, n: int) -> tuple[float, float]:
-    """Return (intercept per period, slope) of the least-squares line of returns on the market's."""
-    if _deviation(sums.market_squares, n - 1, sums.market_mean) > 0:
-        beta = sums.products / sums.market_squares
-        return sums.mean - beta * sums.market_mean, beta
-    return NAN, NAN
+    yearly = np.where(growth >= 0, growth, NAN) ** (1.0 / years) - 1.0
+    return np.where(np.isinf(yearly), NAN, yearly)

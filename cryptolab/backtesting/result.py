@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cryptolab.backtesting.metrics import Ledger, Metrics, measure
+from cryptolab.backtesting.metrics import Metrics, measure
 from cryptolab.backtesting.portfolio import to_portfolio
 from cryptolab.backtesting.records import Costs, Risk
 from cryptolab.bars import Bars
 from cryptolab.checks import unknown_name
 from cryptolab.kernels.account import REASONS
+from cryptolab.kernels.scoring import SCORE, summarise
 from cryptolab.signal_generator import Signals
 
 _TABLES = ("equity_curve", "trades", "orders", "dropped", "ambiguous_exits")
@@ -39,15 +40,9 @@ class BacktestResult(Mapping[str, Any]):
         self._entries, self._exits = fills[0::2], fills[1::2]
         closed = len(self._exits)
         self._pnl = _profit(self._entries[:closed], self._exits)
-        self._metrics = measure(bars, initial_capital, equity, self._ledger())
-
-    def _ledger(self) -> Ledger:
-        closed = len(self._exits)
-        begin, end = self._entries["bar"], np.full(len(self._entries), len(self.bars))
-        end[:closed] = self._exits["bar"]
-        held = self.bars.time[self._exits["bar"]] - self.bars.time[begin[:closed]]
-        traded = float((self._fills["size"] * self._fills["price"]).sum())
-        return Ledger(self._pnl, held, int((end - begin).sum()), traded, float(self._fills["fee"].sum()))
+        score = np.empty(1, SCORE)
+        summarise(score, 0, initial_capital, equity, fills, bars.time, bars.open, bars.close, bars.interval)
+        self._metrics = measure(score, bars)
 
     @property
     def metrics(self) -> dict[str, Any]:

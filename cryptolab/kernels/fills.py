@@ -63,6 +63,21 @@ def entry_size(cash, side, price, rules):
 
 
 @kernel
+def levels(rules, side, price, atr):
+    """Return (stop, target) of a position entered at `price`; infinitely far away where there is none."""
+    stop, target = -side * np.inf, side * np.inf
+    if rules.stop_loss > 0.0:
+        stop = price * (1.0 - side * rules.stop_loss)
+    elif rules.stop_atr > 0.0:
+        stop = price - side * rules.stop_atr * atr
+    if rules.take_profit > 0.0:
+        target = price * (1.0 + side * rules.take_profit)
+    elif rules.target_atr > 0.0:
+        target = price + side * rules.target_atr * atr
+    return stop, target
+
+
+@kernel
 def write(fills, count, bar, side, size, price, fee, reason):
     """Put one fill behind the `count` that are there."""
     fill = fills[count]
@@ -103,16 +118,7 @@ def open_position(a, rules, bar, base, fills, count):
         a.cash = max(a.cash, 0.0)  # all-in leaves a rounding error of either sign
     a.quantity = side * size
     a.extreme = price
-    a.stop = -side * np.inf
-    a.target = side * np.inf
-    if rules.stop_loss > 0.0:
-        a.stop = price * (1.0 - side * rules.stop_loss)
-    elif rules.stop_atr > 0.0:
-        a.stop = price - side * rules.stop_atr * a.entry_atr
-    if rules.take_profit > 0.0:
-        a.target = price * (1.0 + side * rules.take_profit)
-    elif rules.target_atr > 0.0:
-        a.target = price + side * rules.target_atr * a.entry_atr
+    a.stop, a.target = levels(rules, side, price, a.entry_atr)
     return write(fills, count, bar, side, size, price, fee, ENTRY)
 
 
@@ -127,23 +133,24 @@ def at_open(a, rules, bar, fills, count):
         a.exit_reason = NONE
         if a.quantity != 0.0:
             side = -1 if a.quantity > 0.0 else 1
-            price = slipped(market(rules.mode, bar, side), side, rules.slippage)
+            price = slipped(market(rules.mode, side, bar.open, bar.high, bar.low), side, rules.slippage)
             count = close_position(a, rules, bar.number, price, reason, fills, count)
     if a.entry_side != 0:
         if bar.time - a.since > rules.patience:
             a.entry_side = 0
             a.dropped[LATE] += 1
         else:
-            count = open_position(a, rules, bar.number, market(rules.mode, bar, a.entry_side), fills, count)
+            base = market(rules.mode, a.entry_side, bar.open, bar.high, bar.low)
+            count = open_position(a, rules, bar.number, base, fills, count)
     return count
 
 
 @kernel
-def market(mode, bar, side):
+def market(mode, side, open, high, low):
     """Price a waiting market order meets in this bar before slippage: its open, or in WORST its dearest or cheapest."""
     if mode == WORST:
-        return bar.high if side > 0 else bar.low
-    return bar.open
+        return high if side > 0 else low
+    return open
 
 
 @kernel

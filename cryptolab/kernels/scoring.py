@@ -1,4 +1,7 @@
-"""What a curve of equity says: sums of returns against those of the market, and drawdown.
+"""What a run comes to, as one record of sums: those of its equity curve against the market, and those of its trades.
+
+Metrics are arithmetic on this record (backtesting/metrics.py), whether it was folded from the equity of each bar, as
+here, or trade by trade (kernels/trades.py).
 
 Returns are simple, one per bar, the first against the capital before the first bar. Means and squares are kept per
 block of 4,096 bars and joined by Chan, Golub and LeVeque's pairwise update (1979): one pass over memory, no
@@ -14,6 +17,30 @@ import numpy as np
 from cryptolab.kernels.compiler import kernel
 
 BLOCK = 4096
+
+SCORE = np.dtype(
+    [
+        ("growth", "f8"),  # equity at the last close / capital
+        ("mean", "f8"),  # of the returns
+        ("squares", "f8"),  # sum((r - mean)²)
+        ("downside", "f8"),  # sum(min(r, 0)²)
+        ("market_mean", "f8"),
+        ("market_squares", "f8"),
+        ("products", "f8"),  # sum((r - mean) × (b - market_mean))
+        ("equity_mean", "f8"),  # over the capital and the n values of equity
+        ("max_drawdown", "f8"),
+        ("longest_drawdown", "i8"),  # ns
+        ("n_trades", "i8"),  # closed ones
+        ("n_won", "i8"),
+        ("won", "f8"),  # money of the trades with a profit, net of fees
+        ("lost", "f8"),  # money of those with a loss, positive
+        ("pnl", "f8"),  # money of all, net of fees
+        ("held", "i8"),  # ns between the bars of entry and exit, over the closed trades
+        ("bars_held", "i8"),  # closes at which a position was held, the open one included
+        ("value_traded", "f8"),
+        ("fees", "f8"),
+    ]
+)
 
 
 class Curve(NamedTuple):
@@ -102,3 +129,73 @@ def curve(capital, equity, first_open, close, time, interval):
     return Curve(
         mean, squares, downside, market_mean, market_squares, products, total / (n + 1), worst, longest
     )  # fmt: skip
+
+
+@kernel
+def summarise(scores, row, capital, equity, fills, time, open, close, interval):
+    """Write the record of a run into scores[row]: n values of equity, and its fills (records FILL)."""
+    score = scores[row]
+    sums = curve(capital, equity, open[0], close, time, interval)
+    score.growth = equity[-1] / capital
+    score.mean, score.squares, score.downside = sums.mean, sums.squares, sums.downside
+    score.market_mean, score.market_squares, score.products = sums.market_mean, sums.market_squares, sums.products
+    score.equity_mean = sums.equity_mean
+    score.max_drawdown, score.longest_drawdown = sums.max_drawdown, sums.longest_drawdown
+    begin_trades(score)
+    # fills alternate: an entry, then the exit that ends it; the last entry may still be open
+    for i in range(0, fills.size, 2):
+        entry = fills[i]
+        score.value_traded += entry.size * entry.price
+        score.fees += entry.fee
+        if i + 1 == fills.size:
+            score.bars_held += close.size - entry.bar
+            break
+        exit = fills[i + 1]
+        score.value_traded += exit.size * exit.price
+        score.fees += exit.fee
+        score.bars_held += exit.bar - entry.bar
+        score.held += time[exit.bar] - time[entry.bar]
+        count_trade(score, entry.side * entry.size * (exit.price - entry.price) - entry.fee - exit.fee)
+
+
+@kernel
+def begin_trades(score):
+    """Set the sums over trades to nothing."""
+    score.n_trades = score.n_won = score.held = score.bars_held = 0
+    score.won = score.lost = score.pnl = score.value_traded = score.fees = 0.0
+
+
+@kernel
+def count_trade(score, pnl):
+    """Add one closed trade's money; one of zero profit is no win."""
+    score.n_trades += 1
+    score.pnl += pnl
+    if pnl > 0.0:
+        score.n_won += 1
+        score.won += pnl
+    elif pnl < 0.0:
+        score.lost -= pnl
+
+
+@kernel
+def fold_days(capital, day_equity, out):
+    """Write count, sum and sum of squares of the daily returns into out (blocks, 3).
+
+    day_equity: equity at the last close of each UTC day with bars, the first return against `capital`. Blocks are
+    consecutive days whose numbers differ by at most one, the longer ones first.
+    """
+    blocks = out.shape[0]
+    days = day_equity.size
+    size, longer = days // blocks, days % blocks
+    day = 0
+    before = capital
+    for block in range(blocks):
+        count = size + 1 if block < longer else size
+        total = squares = 0.0
+        for _ in range(count):
+            r = change(before, day_equity[day])
+            total += r
+            squares += r * r
+            before = day_equity[day]
+            day += 1
+        out[block, 0], out[block, 1], out[block, 2] = count, total, squares

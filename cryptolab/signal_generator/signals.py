@@ -6,44 +6,42 @@ One row per bar. A flag at the close of bar t is a market order at the open of t
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cryptolab.bars import Bars, nanoseconds
-from cryptolab.checks import known_keys, named_fields, refuse
+from cryptolab.checks import known_keys, refuse
 
 FLAGS = ("entries", "exits", "short_entries", "short_exits")
 
 
-@named_fields
-@dataclass(frozen=True, eq=False)
 class Signals:
     """Four boolean arrays of one length: one row per bar of the Bars, or per row of the frame, they belong to.
 
     Arrays, lists and Series are taken; what is left out is all False. A Series brings its index, which has to be that
-    of the bars. NaN, and values that are neither True/False nor 1/0, are refused.
+    of the bars. NaN, and values that are neither True/False nor 1/0, are refused. Nothing in it can be changed.
+
+    index: the index the flags came with, None for bare arrays. from_directions: whether they were read from a series
+    of +1, 0, -1, where a -1 is no demand for a short. condition: of `long_while`, what they follow, else None; the
+    flags are then computed when they are asked for, since a sweep reads the condition itself.
     """
 
-    entries: Any
-    exits: Any = None
-    short_entries: Any = None
-    short_exits: Any = None
-    index: pd.Index | None = field(default=None, init=False)
-    """The index the flags came with, None for bare arrays."""
-    from_directions: bool = field(default=False, init=False)
-    """Whether they were read from a series of +1, 0, -1, where a -1 is no demand for a short."""
-    _condition: np.ndarray | None = field(default=None, init=False)
+    index: pd.Index | None
+    from_directions: bool
+    condition: np.ndarray | None
+    _arrays: dict[str, np.ndarray]  # by flag; of a condition empty until a flag is asked for
+    _length: int
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self, entries: Any, exits: Any = None, short_entries: Any = None, short_exits: Any = None, **unknown: Any
+    ) -> None:
+        known_keys("field of Signals", unknown, FLAGS)
         index = None
         arrays: dict[str, np.ndarray] = {}
-        for name in FLAGS:
-            value = getattr(self, name)
+        for name, value in zip(FLAGS, (entries, exits, short_entries, short_exits), strict=True):
             if value is None:
                 continue
             arrays[name] = _frozen(_flags(f"signals {name!r}", value))
@@ -57,13 +55,56 @@ class Signals:
         if any(len(array) != length for array in arrays.values()):
             found = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
             refuse("signals", f"flags of different lengths ({found})", "give one row per bar in each")
-        for name in FLAGS:
-            array = arrays.get(name)
-            object.__setattr__(self, name, _frozen(np.zeros(length, bool)) if array is None else array)
-        object.__setattr__(self, "index", index)
+        vars(self).update(_arrays=arrays, _length=length, index=index, from_directions=False, condition=None)
+
+    @classmethod
+    def while_holding(cls, condition: np.ndarray, index: pd.Index | None) -> Signals:
+        """Return the signals of `long_while` on a condition that nobody can change."""
+        made = object.__new__(cls)
+        vars(made).update(_arrays={}, _length=len(condition), index=index, from_directions=False, condition=condition)
+        return made
+
+    @property
+    def entries(self) -> np.ndarray:
+        """Where a long is wanted."""
+        return self._flag("entries")
+
+    @property
+    def exits(self) -> np.ndarray:
+        """Where a long is to end."""
+        return self._flag("exits")
+
+    @property
+    def short_entries(self) -> np.ndarray:
+        """Where a short is wanted."""
+        return self._flag("short_entries")
+
+    @property
+    def short_exits(self) -> np.ndarray:
+        """Where a short is to end."""
+        return self._flag("short_exits")
+
+    @property
+    def any_short(self) -> bool:
+        """Whether a short is wanted at any bar."""
+        return self.condition is None and "short_entries" in self._arrays and bool(self.short_entries.any())
+
+    def long_only(self) -> Signals:
+        """Return these signals without what they say of shorts."""
+        return _but(self, _arrays={name: self._flag(name) for name in FLAGS[:2]}, condition=None)
+
+    def _flag(self, name: str) -> np.ndarray:
+        if not self._arrays and self.condition is not None:
+            self._arrays.update(_turns(self.condition))
+        if name not in self._arrays:
+            self._arrays[name] = _frozen(np.zeros(self._length, bool))
+        return self._arrays[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"signals are not changed: make new ones instead of setting {name!r}")
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return self._length
 
     def on(self, bars: Bars) -> Signals:
         """Return these signals with one row per real bar of `bars`; flags on rows without prices are left out.
@@ -72,20 +113,24 @@ class Signals:
         """
         if (self.index is None and len(self) == len(bars)) or self.index is bars.index:
             return self
-        if self._condition is not None:
+        if self.condition is not None:
             # turning true and false is between real bars: a row without prices in between must not hide it
-            return _made(long_while(_placed(self._condition, self.index, bars)), index=bars.index)
-        placed = Signals(*(_frozen(_placed(getattr(self, name), self.index, bars)) for name in FLAGS))
-        return _made(placed, index=bars.index, from_directions=self.from_directions)
+            placed = _frozen(np.ascontiguousarray(_placed(self.condition, self.index, bars)))
+            return Signals.while_holding(placed, bars.index)
+        arrays = {
+            name: _frozen(np.ascontiguousarray(_placed(array, self.index, bars)))
+            for name, array in self._arrays.items()
+        }
+        return _but(self, _arrays=arrays, _length=len(bars), index=bars.index)
 
     def expand(self, bars: Bars) -> Signals:
         """Return these signals on the rows of the frame `bars` came from: False on rows without prices."""
-        spread = Signals(*(_frozen(bars.expand(getattr(self, name), False)) for name in FLAGS))
-        return _made(spread, index=bars.rows, from_directions=self.from_directions)
+        spread = {name: _frozen(bars.expand(getattr(self, name), False)) for name in FLAGS}
+        return _but(self, _arrays=spread, _length=len(bars.rows), index=bars.rows, condition=None)
 
     def labelled(self, index: pd.DatetimeIndex) -> Signals:
         """Return these signals as belonging to the bars of `index`: on others they will be refused."""
-        return _made(copy.copy(self), index=index)
+        return _but(self, index=index)
 
     def frame(self, index: pd.Index) -> pd.DataFrame:
         """Return the flags as columns under `index`."""
@@ -104,11 +149,7 @@ def long_while(condition: Any) -> Signals:
     been false and turns true again.
     """
     holds = _frozen(_flags("condition", condition))
-    before = np.empty_like(holds)
-    before[:1] = False
-    before[1:] = holds[:-1]
-    signals = Signals(_frozen(holds & ~before), _frozen(before & ~holds))
-    return _made(signals, _condition=holds, index=condition.index if isinstance(condition, pd.Series) else None)
+    return Signals.while_holding(holds, condition.index if isinstance(condition, pd.Series) else None)
 
 
 def as_signals(signals: Any, bars: Bars) -> Signals:
@@ -148,14 +189,22 @@ def _from_directions(signals: Any, bars: Bars) -> Signals:
         refuse("signals", f"{values[row]} at {bars.index[row]}", "give +1, 0 or -1")
     before = np.concatenate([[0], values[:-1]])
     up, down = _frozen((values == 1) & (before != 1)), _frozen((values == -1) & (before != -1))
-    return _made(Signals(up, down, down, up), index=bars.index, from_directions=True)
+    return _but(Signals(up, down, down, up), index=bars.index, from_directions=True)
 
 
-def _made(signals: Signals, **known: Any) -> Signals:
-    """Set what the constructor does not take on signals that nobody else has seen yet."""
-    for name, value in known.items():
-        object.__setattr__(signals, name, value)
-    return signals
+def _turns(condition: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the entries and exits of a condition: where it turns true, and false."""
+    before = np.empty_like(condition)
+    before[:1] = False
+    before[1:] = condition[:-1]
+    return {"entries": _frozen(condition & ~before), "exits": _frozen(before & ~condition)}
+
+
+def _but(signals: Signals, **changed: Any) -> Signals:
+    """Return signals that are the same but for some attributes."""
+    made = object.__new__(Signals)
+    vars(made).update(vars(signals), **changed)
+    return made
 
 
 def _frozen(flags: np.ndarray) -> np.ndarray:

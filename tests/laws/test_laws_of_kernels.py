@@ -13,20 +13,32 @@ import numpy as np
 import pytest
 
 import cryptolab.kernels
-from cryptolab.backtesting import BacktestEngine
+from cryptolab.backtesting import BacktestEngine, Costs, Risk
+from cryptolab.backtesting import scoring as backtesting_scoring
 from cryptolab.bars import COLUMNS, DAY, Bars
 from cryptolab.kernels import fills
 from cryptolab.kernels.compiler import KERNELS
-from cryptolab.signal_generator import Signals
+from cryptolab.kernels.scoring import SCORE
+from cryptolab.signal_generator import Signals, long_while
 
-for _module in pkgutil.iter_modules(cryptolab.kernels.__path__):
+_FOLDER = cryptolab.kernels.__path__
+for _module in pkgutil.iter_modules(_FOLDER):
     importlib.import_module(f"cryptolab.kernels.{_module.name}")
 
 ELSEWHERE = {
+    "falls": "below, through a Scorer",
     "fills": "below, through the engine",
     "market": "tests/data_fetchers/test_synthetic.py",
     "moving.blank": "below, through the averages that fill it",
     "moving.sma_block": "below, through moving.sma",
+    "scoring.begin_trades": "below, through a Scorer",
+    "scoring.count_trade": "below, through a Scorer",
+    "scoring.fold_days": "below, through a Scorer",
+    "scoring.summarise": "below, through a Scorer",
+    "terrain.extremes": "below, through a Scorer",
+    "terrain.first_touch": "below, through a Scorer",
+    "trades": "below, through a Scorer",
+    "turns": "below, through a Scorer",
 }
 HERE = [name for name in KERNELS if name not in ELSEWHERE and name.split(".")[0] not in ELSEWHERE]
 PERIODS = [1, 2, 7, 20, 60]
@@ -44,6 +56,7 @@ def arguments(kernel: Any, bars: Bars, period: int) -> list[Any]:
     known |= {"price": known["close"], "anchor": known["time"] // DAY, "period": period, "std": 2.0}
     known |= {"interval": 4 * bars.interval, "offset": 0}
     known |= {"capital": 40_000.0, "equity": known["close"], "first_open": 39_000.0, "before": 3.0, "after": 4.0}
+    known |= {"change": known["close"] / known["open"] - 1.0, "day": known["time"] // DAY, "size": 64}
     unknown = [name for name in names_of(kernel) if name not in known]
     if unknown:
         pytest.fail(f"kernel {kernel.py_func.__name__}: add {unknown} to this table, or its file to ELSEWHERE")
@@ -89,13 +102,57 @@ ORDERS: list[dict[str, Any]] = [
 ]
 
 
+class Record:
+    """One record of a structured array whose fields are attributes, as in compiled code: numpy's own records have
+    attributes of their own, such as `size`, that hide fields of that name."""
+
+    def __init__(self, fields: np.void) -> None:
+        object.__setattr__(self, "fields", fields)
+
+    def __getattr__(self, name: str) -> Any:
+        return self.fields[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.fields[name] = value
+
+
+class Records:
+    """A structured array that gives Records."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array, self.size = array, array.size
+
+    def __getitem__(self, place: Any) -> Any:
+        found = self.array[place]
+        return Records(found) if isinstance(found, np.ndarray) else Record(found)
+
+
+def readable(value: Any) -> Any:
+    """Return structured arrays with their fields as attributes; those in tuples too."""
+    if isinstance(value, np.ndarray) and value.dtype.names:
+        return Records(value)
+    if isinstance(value, tuple):
+        parts = [readable(part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
+
+
 def with_records(function: Any) -> Any:
-    """Return `function` with the fields of structured arrays readable as attributes, as they are in compiled code."""
+    """Return `function` with the records it is given readable."""
 
     def call(*given: Any) -> Any:
-        return function(*(x.view(np.recarray) if getattr(x, "dtype", np.dtype(int)).names else x for x in given))
+        return function(*map(readable, given))
 
     return call
+
+
+def make_plain(monkeypatch: pytest.MonkeyPatch, *modules: Any) -> int:
+    """Put plain Python in the place of every kernel that these modules call; return how many there were."""
+    compiled = {id(kernel): with_records(kernel.py_func) for kernel in KERNELS.values()}
+    names = [(module, name) for module in modules for name in vars(module) if id(getattr(module, name)) in compiled]
+    for module, name in names:
+        monkeypatch.setattr(module, name, compiled[id(getattr(module, name))])
+    return len(names)
 
 
 @pytest.mark.parametrize("config", ORDERS, ids=lambda config: ", ".join(config) or "market orders")
@@ -105,12 +162,44 @@ def test_fills_compiled_equal_plain_python(
     random = np.random.default_rng(3)
     flags = [random.random(len(stress)) < 0.08 for _ in range(4 if "allow_short" in config else 2)]
     compiled = BacktestEngine(config).run(stress, Signals(*flags))
-    for name, kernel in KERNELS.items():
-        if name.startswith("fills."):
-            monkeypatch.setattr(fills, name.removeprefix("fills."), with_records(kernel.py_func))
+    assert make_plain(monkeypatch, fills) > 10
     plain = BacktestEngine(config).run(stress, Signals(*flags))
     assert compiled.n_trades == plain.n_trades > 10
     np.testing.assert_allclose(compiled.equity_curve, plain.equity_curve, rtol=1e-12)
+
+
+RUNS: list[tuple[Costs, Risk]] = [
+    (Costs(), Risk()),
+    (Costs(fill="worst", slippage=0.0), Risk(stop_loss=0.02, take_profit=0.03)),
+    (Costs(commission=0.0), Risk(stop_loss_atr_multiplier=1.5, take_profit_atr_multiplier=2.0)),
+    (Costs(), Risk(max_position_size=0.5)),
+]
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: str(run[1].max_position_size) + run[0].fill)
+@pytest.mark.parametrize("flags", [False, True], ids=["condition", "flags"])
+def test_scores_compiled_equal_plain_python(
+    run: tuple[Costs, Risk], flags: bool, stress: Bars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(4)
+    condition = np.cumsum(random.random(len(stress)) < 0.05) % 2 == 1
+    # long stretches, so that blocks are passed over
+    condition[200:500] = True
+    signals = Signals(condition, random.random(len(stress)) < 0.01) if flags else long_while(condition)
+
+    def scored() -> tuple[np.ndarray, np.ndarray]:
+        scores, days = np.zeros(1, SCORE), np.zeros((1, 5, 3))
+        backtesting_scoring.Scorer(stress, 10_000.0, 5).score(signals, *run, scores, days, 0)
+        return scores, days
+
+    compiled = scored()
+    modules = [importlib.import_module(f"cryptolab.kernels.{part.name}") for part in pkgutil.iter_modules(_FOLDER)]
+    assert make_plain(monkeypatch, backtesting_scoring, *modules) > 30
+    plain = scored()
+    assert compiled[0]["n_trades"][0] > 4
+    for name in SCORE.names or ():
+        np.testing.assert_allclose(compiled[0][name], plain[0][name], rtol=1e-11, atol=1e-13, err_msg=name)
+    np.testing.assert_allclose(compiled[1], plain[1], rtol=1e-11, atol=1e-13)
 
 
 def test_the_catalogue_holds_every_kernel() -> None:
