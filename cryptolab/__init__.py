@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cryptolab.database import read
     from cryptolab.errors import CryptolabError
     from cryptolab.indicators import indicator
+    from cryptolab.optimization import sweep
     from cryptolab.signal_generator import Signals, long_while, strategy
 
 _HOME = {
@@ -32,6 +33,7 @@ _HOME = {
     "read": "cryptolab.database",
     "simulate": "cryptolab.data_fetchers",
     "strategy": "cryptolab.signal_generator",
+    "sweep": "cryptolab.optimization",
 }
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "read",
     "simulate",
     "strategy",
+    "sweep",
 ]
 
 

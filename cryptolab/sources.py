@@ -23,6 +23,9 @@ from typing import Any
 from cryptolab.checks import refuse
 from cryptolab.errors import InputError
 
+FILE_MODULE = "cryptolab_file_"
+"""How the names of modules begin that `run_file` makes; no other process can import them."""
+
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...))
 
 
@@ -40,7 +43,7 @@ def run_file(what: str, path: Path) -> ModuleType:
     """
     if not path.is_file():
         refuse(what, str(path), "name an existing file, as in ideas/foo.py")
-    name = f"cryptolab_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    name = f"{FILE_MODULE}{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
     loader = _FreshLoader(name, str(path))
     spec = importlib.util.spec_from_loader(name, loader)
     assert spec is not None  # a loader of a file always gives one

@@ -21,6 +21,9 @@ class Source:
         self._known: tuple[list[Any], object] = ([], object())
         self.hash = digest_of(function)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_known": ([], object())}  # in another process the names are looked up anew
+
     def meaning(self) -> object:
         """Return an object that stays the same as long as each outer name stands for the same thing.
 
