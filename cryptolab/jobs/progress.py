@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from types import TracebackType
 from typing import Any
 
@@ -13,11 +12,9 @@ _log = get_logger("cryptolab.jobs")
 
 def watched() -> bool:
     """Whether a person sees the progress: a terminal, or a notebook's front end."""
-    if "ipykernel" in sys.modules and "IPython" in sys.modules:
-        shell = sys.modules["IPython"].get_ipython()
-        if getattr(shell, "kernel", None) is not None:
-            return True
-    return sys.stderr.isatty()
+    from cryptolab.optimization.progress import watched as seen  # late: it brings pandas along, which costs a second
+
+    return seen()
 
 
 class Progress:

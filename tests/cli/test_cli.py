@@ -16,10 +16,10 @@ from tests.cli.calls import cryptolab, sentence
 from tests.jobs.notebooks import write_job
 
 Called = Callable[..., subprocess.CompletedProcess[str]]
-COMMANDS = ("indicators", "strategies", "backtest", "run", "doctor")
+COMMANDS = ("indicators", "strategies", "backtest", "sweep", "run", "doctor")
 HEAVY = (
     "numpy", "pandas", "numba", "vectorbt", "pydantic", "structlog", "plotly", "papermill", "pyarrow", "rich.table",
-    "yaml", "cryptolab.settings", "cryptolab.jobs", "cryptolab.bars",
+    "scipy", "yaml", "cryptolab.settings", "cryptolab.jobs", "cryptolab.bars", "cryptolab.optimization",
 )  # fmt: skip
 
 

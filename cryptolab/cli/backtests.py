@@ -1,0 +1,63 @@
+"""`cryptolab backtest`: one strategy, once."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cryptolab.cli.market import Length, Seed, Simulated, Timeframe, market
+from cryptolab.cli.printing import Json, print_json, show
+from cryptolab.cli.values import Settings, pairs
+
+
+def backtest(
+    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="A strategy's name, or FILE.py:NAME.")],
+    file: Annotated[Path | None, typer.Option(help="Candles: a Parquet or CSV file.")] = None,
+    simulated: Simulated = False,
+    bars: Length = None,
+    seed: Seed = None,
+    symbol: Annotated[str | None, typer.Option(help="BASE/QUOTE, where the file does not say it.")] = None,
+    timeframe: Timeframe = None,
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A parameter of the strategy. Repeatable.")
+    ] = None,
+    set_: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """Backtest one strategy and print its numbers.
+
+    \b
+    Examples:
+      cryptolab backtest ema_cross --simulated
+      cryptolab backtest ema_cross --file btc.parquet --param fast=9 --set stop_loss=0.05
+    """
+    length, market_seed = market(file, simulated, bars, seed)
+    from cryptolab.jobs.single import backtest as run
+    from cryptolab.jobs.single import described
+
+    parameters, config = pairs("--param", param), pairs("--set", set_)
+    with contextlib.redirect_stdout(sys.stderr):  # what a strategy prints is not part of our output
+        result = run(
+            strategy,
+            file or length,
+            symbol=symbol,
+            timeframe=timeframe,
+            seed=market_seed,
+            parameters=parameters,
+            config=config,
+        )
+    if as_json:
+        print_json({"strategy": strategy, "parameters": parameters, **described(result)})
+        return
+    from cryptolab.reporting.wording import FORMATS, words
+
+    if simulated:
+        print("SIMULATED market")
+    print(repr(result.bars))
+    rows = [{"metric": words(name), "value": FORMATS.get(name, str)(value)} for name, value in result.metrics.items()]
+    rows += [{"metric": f"Dropped: {why}", "value": f"{count:,}"} for why, count in result.dropped.items() if count]
+    show(rows)
