@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.measuring import REAL_DATA, ROOT, Row, rows_of
 
-MODULES = ("backtest", "indicators", "start_up")
+MODULES = ("backtest", "indicators", "sweep", "cluster", "start_up")
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 
 
@@ -21,7 +21,8 @@ def machine() -> str:
     """Say what this was measured on."""
     cpu = next((line.split(":")[1] for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    packages = ", ".join(f"{name} {version(name)}" for name in ("numba", "numpy", "pandas", "vectorbt", "TA-Lib"))
+    named = ("numba", "numpy", "pandas", "vectorbt", "raptorbt", "distributed", "TA-Lib")
+    packages = ", ".join(f"{name} {version(name)}" for name in named)
     size = f"{os.cpu_count()} cores{f' of {cpu.strip()}' if cpu.strip() else ''}, {memory:.0f} GiB"
     return f"{size}; Python {platform.python_version()}, {packages}; best of several runs."
 

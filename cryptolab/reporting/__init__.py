@@ -2,5 +2,6 @@
 
 from cryptolab.reporting.sources import load_data
 from cryptolab.reporting.study import Study
+from cryptolab.reporting.sweeps import SweepReport
 
-__all__ = ["Study", "load_data"]
+__all__ = ["Study", "SweepReport", "load_data"]

@@ -79,7 +79,7 @@ def setup(study: Study) -> Sheet:
     shown = [("Initial capital", money(result.initial_capital, quote(study.bars.symbol)))]
     for name, value in settings.items():
         if value is not None and not (name in ("lot_step", "min_order_size") and value == 0):
-            shown.append((words(name), _setting(name, value)))
+            shown.append((words(name), setting(name, value)))
     unset = [lowered(words(name)) for name, value in asdict(result.risk).items() if value is None]
     parts = [sheet.paragraph(strategy.doc.split("\n\n")[0].replace("\n", " "))] if strategy.doc else []
     parts += [sheet.facts(pairs), sheet.heading("Costs and risk"), sheet.facts(shown)]
@@ -92,7 +92,7 @@ def setup(study: Study) -> Sheet:
     return sheet.sheet(*parts)
 
 
-def _setting(name: str, value: Any) -> str:
+def setting(name: str, value: Any) -> str:
     """Return a setting of Costs or Risk: fractions as per cent, words as words."""
     if isinstance(value, bool):
         return "allowed" if value else "not allowed"

@@ -18,13 +18,13 @@ from tests.browser.chrome import Chrome
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run_study(home: Path, *arguments: str, **variables: str) -> Path:
-    """Run the study in a project of its own at `home`, with environment variables; return the run's folder."""
+def run_study(home: Path, *arguments: str, job: str = "study", **variables: str) -> Path:
+    """Run a job in a project of its own at `home`, with environment variables; return the folder of the run."""
     home.mkdir()
     shutil.copy(ROOT / "config.yaml", home)
     for name in ("notebooks", "papermill_jobs", "params"):
         shutil.copytree(ROOT / name, home / name, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    command = [sys.executable, "-m", "cryptolab", "run", "study", *arguments]
+    command = [sys.executable, "-m", "cryptolab", "run", job, *arguments]
     environment = {**os.environ, "CRYPTOLAB_HOME": str(home), **variables}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=300, check=False)
     assert done.returncode == 0, done.stderr

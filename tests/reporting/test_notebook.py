@@ -15,7 +15,7 @@ from cryptolab.reporting.sources import check_source
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = nbformat.read(ROOT / "notebooks" / "study.ipynb", as_version=4)
-PARAMS = sorted((ROOT / "params").glob("*.yaml"))
+PARAMS = sorted(file for file in (ROOT / "params").glob("*.yaml") if not file.name.startswith("sweep"))
 
 
 def code() -> list[Any]:
