@@ -45,7 +45,8 @@ def bare(chunks: list[np.ndarray], memo: int, ready: Any, go: Any, out: Any) -> 
 def two_processes(task: Task) -> float:
     """Return the seconds until both of two processes have run their half of the chunks."""
     todo = np.arange(len(task.grid))
-    plan = make_plan(task.grid, [len(task.bars[0])], (), todo, probe(task, 0), threads=2, budget=None, blocks=16)
+    measured, _ = probe(task, todo)
+    plan = make_plan(task.grid, [len(task.bars[0])], (), todo, measured, threads=2, budget=None, blocks=16)
     context = get_context("spawn")
     ready, go, out = context.Semaphore(0), context.Event(), context.Queue()
     started = [

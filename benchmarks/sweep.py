@@ -218,7 +218,11 @@ def matrices(bars: Bars) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def vectorbt_metrics(bars: Bars, entries: pd.DataFrame, exits: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Simulate with vectorbt at the next open, and compute the same metrics."""
+    """Simulate with vectorbt at the next open, and compute the same 18 metrics, or its nearest to them.
+
+    Its year is counted in bars, its alpha and beta leave out the first bar; what is defined alike is compared number by
+    number.
+    """
     import vectorbt as vbt
 
     frame = bars.frame().set_axis(entries.index)
@@ -228,12 +232,17 @@ def vectorbt_metrics(bars: Bars, entries: pd.DataFrame, exits: pd.DataFrame) -> 
         fees=costs.commission, slippage=costs.slippage, init_cash=10_000.0, freq="1h",
     )  # fmt: skip
     closed = portfolio.trades.closed
-    return {
-        "total_return": portfolio.total_return().to_numpy(), "sharpe_ratio": portfolio.sharpe_ratio().to_numpy(),
-        "sortino_ratio": portfolio.sortino_ratio().to_numpy(), "max_drawdown": portfolio.max_drawdown().to_numpy(),
-        "win_rate": closed.win_rate().to_numpy(), "profit_factor": closed.profit_factor().to_numpy(),
-        "n_trades": closed.count().to_numpy(),
+    found = {
+        "total_return": portfolio.total_return(), "cagr": portfolio.annualized_return(),
+        "sharpe_ratio": portfolio.sharpe_ratio(), "sortino_ratio": portfolio.sortino_ratio(),
+        "calmar_ratio": portfolio.calmar_ratio(), "max_drawdown": portfolio.max_drawdown(),
+        "longest_drawdown": portfolio.drawdowns.max_duration(), "volatility": portfolio.annualized_volatility(),
+        "alpha": portfolio.alpha(), "beta": portfolio.beta(), "n_trades": closed.count(),
+        "win_rate": closed.win_rate(), "profit_factor": closed.profit_factor(), "expectancy": closed.expectancy(),
+        "average_holding_time": closed.duration.mean(), "exposure": portfolio.position_coverage(),
+        "turnover": (portfolio.orders.size * portfolio.orders.price).sum(), "fees_paid": portfolio.orders.fees.sum(),
     }  # fmt: skip
+    return {name: values.to_numpy() for name, values in found.items()}
 
 
 def patient(bars: Bars, entries: pd.DataFrame, exits: pd.DataFrame, slippage: float = 0.0005) -> SweepResult:
@@ -262,7 +271,7 @@ def on_hours() -> list[Row]:
     bars = hours()
     entries, exits = matrices(bars)
     table, peer = patient(bars, entries, exits).table, vectorbt_metrics(bars, entries, exits)
-    for name in COMPARED:
+    for name in (*COMPARED, "volatility", "expectancy", "fees_paid"):
         assert np.allclose(table[name], peer[name], rtol=1e-9, atol=1e-9), name
     items = [
         raptorbt.BatchSingleItem(str(i), entries.iloc[:, i].to_numpy(), exits.iloc[:, i].to_numpy())
@@ -286,13 +295,13 @@ def on_hours() -> list[Row]:
     )
     little = added_memory(prepare + "patient(*few)", "kept = patient(bars, entries, exits)")
     much = added_memory(prepare + "vectorbt_metrics(*few)", "kept = vectorbt_metrics(bars, entries, exits)")
-    name = "528 sets × 26,280 hours, the same metrics"
+    name = "528 sets × 26,280 hours, all 18 metrics"
     return [
         Row(name, seconds(function), f"vectorbt-rust {seconds(vectorbt_time)}", f"{vectorbt_time / function:.0f}×",
             "≥ 200×", vectorbt_time >= 200 * function),
         Row("memory added by it", f"{little:.0f} MB", f"vectorbt-rust {much:,.0f} MB", f"{little / much:.3f}", "≤ 0.1",
             little <= 0.1 * much),
-        Row(f"{name}, the same entries and exits given", seconds(matrix), f"RaptorBT {seconds(raptor_time)}",
+        Row("528 sets × 26,280 hours, entries and exits given", seconds(matrix), f"RaptorBT {seconds(raptor_time)}",
             f"{raptor_time / matrix:.1f}×", "≥ 10×", raptor_time >= 10 * matrix),
     ]  # fmt: skip
 

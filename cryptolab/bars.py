@@ -8,11 +8,13 @@ as following the last. `Bars.rows` remembers the frame's rows, so that results c
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -100,14 +102,33 @@ class Memo:
         return value
 
     def _keep(self, key: Any, value: Any) -> None:
-        parts = value if isinstance(value, tuple) else (value,)
-        size = sum(getattr(part, "nbytes", 64) for part in parts)
+        size = self._size(value, set())
         with self._lock:
             if key not in self._values and size <= self._limit:
                 self._values[key] = (value, size)
                 self._bytes += size
                 while self._bytes > self._limit:
                     self._bytes -= self._values.popitem(last=False)[1][1]
+
+    def _size(self, value: Any, seen: set[int]) -> int:
+        """Return the bytes of a value and of all that it holds, each object once; seen: the ids of those counted."""
+        if id(value) in seen:
+            return 0
+        seen.add(id(value))
+        if isinstance(value, np.ndarray | np.generic):
+            inside = value.ravel().tolist() if value.dtype == object else []
+            return value.nbytes + sum(self._size(part, seen) for part in inside)
+        if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
+            return int(np.sum(value.memory_usage(deep=True)))
+        parts: list[Any] = []
+        if isinstance(value, dict):
+            parts = [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple | set | frozenset | deque):
+            parts = list(value)
+        elif hasattr(value, "__dict__") and not isinstance(value, type | ModuleType | FunctionType):
+            parts = list(vars(value).values())
+        own = 0 if isinstance(value, tuple) else sys.getsizeof(value)
+        return own + sum(self._size(part, seen) for part in parts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import functools
 import math
+import re
 from collections.abc import Iterable
 from typing import Any, NoReturn, TypeVar
 
@@ -19,7 +20,8 @@ _Record = TypeVar("_Record")
 
 def refuse(what: str, received: object, instead: str, error: type[InputError] = InputError) -> NoReturn:
     """Raise `error` with the sentence "what: received <received>; <instead>."."""
-    raise error(f"{what}: received {received}; {instead}.") from None
+    said = re.sub(r"^a (?=[aeiou])", "an ", str(received))  # of a type's name: an int, an object
+    raise error(f"{what}: received {said}; {instead}.") from None
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

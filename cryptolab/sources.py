@@ -72,6 +72,50 @@ def digest_of(function: Callable) -> str:
     return hashlib.sha256((_written(function, ()) if text is None else text).encode()).hexdigest()
 
 
+def whole_digest_of(function: Callable) -> str:
+    """Return SHA-256, 64 hex digits, of all that makes a function give what it gives, where `digest_of` has its text.
+
+    That is its text, its defaults, what it closes over, and what its outer names stand for: functions and values of
+    its own module in the same way, what comes from another module by its name there. Objects of other kinds count by
+    their type alone.
+    """
+    return hashlib.sha256(_whole(function, function.__module__, ()).encode()).hexdigest()
+
+
+def _whole(value: Any, module: str | None, around: tuple[int, ...]) -> str:
+    """Return all of `value` as text; functions of other modules than `module` by name."""
+    value = getattr(value, "py_func", getattr(value, "function", value))  # compiled ones, strategies, indicators
+    if id(value) in around or isinstance(value, _PLAIN):
+        return _written(value, around)
+    inside = (*around, id(value))
+    code = getattr(value, "__code__", None)
+    if isinstance(code, CodeType):
+        if value.__module__ != module:
+            return f"{value.__module__}.{value.__qualname__}"
+        outer = {name: value.__globals__[name] for name in outer_names(code) if name in value.__globals__}
+        closed = [_held(cell) for cell in value.__closure__ or ()]
+        text = source_of(value) or _written(value, around)
+        parts = [_whole(part, module, inside) for part in (value.__defaults__, value.__kwdefaults__, closed, outer)]
+        return "\0".join([text, *parts])
+    if isinstance(value, tuple | list):
+        return f"({', '.join(_whole(item, module, inside) for item in value)})"
+    if isinstance(value, dict):
+        return f"({', '.join(f'{key!r}: {_whole(item, module, inside)}' for key, item in value.items())})"
+    if isinstance(value, ModuleType):
+        return f"the module {value.__name__}"
+    if isinstance(value, type):
+        return f"{value.__module__}.{value.__qualname__}"
+    if hasattr(value, "__array__") and hasattr(value, "tobytes"):
+        return f"an array of {value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    return _written(value, around)
+
+
+def outer_names(code: CodeType) -> tuple[str, ...]:
+    """Return the outer names that code, and the functions written inside it, use, in the order of their use."""
+    inner = [name for constant in code.co_consts if isinstance(constant, CodeType) for name in outer_names(constant)]
+    return tuple(dict.fromkeys((*code.co_names, *inner)))
+
+
 def _written(value: Any, around: tuple[int, ...]) -> str:
     """Return `value` as text that says all of it, without an address in memory or the order of a hash table.
 

@@ -1,4 +1,4 @@
-"""Memo among threads: one computes, the others wait for it; what fails holds nobody up."""
+"""Memo: what it counts; and among threads: one computes, the others wait for it; what fails holds nobody up."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cryptolab.bars import Memo
@@ -148,6 +150,60 @@ def test_a_value_too_large_to_keep_is_computed_by_each() -> None:
     values = at_once([lambda: memo.get("large", lambda: np.zeros(100))] * 4)
     assert all(value.size == 100 for value in values)
     assert len(memo) == memo.nbytes == 0
+
+
+def held(value: Any) -> int:
+    """Return the bytes that a memo counts for a value."""
+    memo = Memo()
+    memo.get("key", lambda: value)
+    return memo.nbytes
+
+
+def test_arrays_count_what_they_hold_alone_and_together() -> None:
+    column = np.zeros(1000)
+    assert held(column) == 8000
+    assert held((column, np.ones(1000, bool))) == 9000
+    assert held((column, column)) == 8000  # one object
+    assert held(np.float64(1.0)) == 8
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda column: pd.Series(column),
+        lambda column: pd.DataFrame({"a": column}),
+        lambda column: [column],
+        lambda column: {"a": {"b": column}},
+        lambda column: ([column], None),
+        lambda column: {"frames": [pd.DataFrame({"a": column})]},
+        lambda column: SimpleNamespace(inner=[column]),
+        lambda column: np.array([column, None], dtype=object),
+    ],
+)
+def test_frames_and_containers_count_what_is_in_them(make: Callable[[np.ndarray], Any]) -> None:
+    assert 800_000 <= held(make(np.arange(100_000.0))) <= 801_000
+
+
+def test_numbers_in_a_list_count_as_objects() -> None:
+    assert held(np.arange(10_000.0).tolist()) >= 10_000 * (8 + 24)
+
+
+def test_texts_in_a_frame_count() -> None:
+    assert held(pd.DataFrame({"a": ["x" * 1000] * 100}, dtype=object)) > 100_000
+
+
+def test_what_holds_itself_is_counted_once() -> None:
+    circle: list[Any] = [np.zeros(1000)]
+    circle.append(circle)
+    assert 8000 <= held(circle) < 8500
+
+
+def test_frames_leave_when_the_memo_is_full() -> None:
+    memo = Memo(limit=2_500_000)
+    for key in range(5):
+        memo.get(key, lambda: pd.DataFrame({"a": np.zeros(100_000)}))
+    assert len(memo) == 3
+    assert memo.nbytes <= 2_500_000
 
 
 def test_clearing_forgets_all_and_a_copy_travels_empty() -> None:

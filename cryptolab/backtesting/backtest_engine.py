@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cryptolab.backtesting.records import Costs, Risk, rules
+from cryptolab.backtesting.records import Costs, Risk, given, rules
 from cryptolab.backtesting.result import BacktestResult
 from cryptolab.bars import DAY, Bars, as_bars
 from cryptolab.checks import known_keys, number, refuse
@@ -47,17 +47,15 @@ class BacktestEngine:
             refuse("config", f"a {type(config).__name__}", "give a mapping, or costs= and risk=")
         if config is not None and (costs is not None or risk is not None):
             refuse("config", "a mapping together with costs= or risk=", "give one of the two")
-        for name, record, kind in (("costs", costs, Costs), ("risk", risk, Risk)):
-            if record is not None and not isinstance(record, kind):
-                refuse(name, f"a {type(record).__name__}", f"give {kind.__name__}(...)")
-        given = dict(config or {})
+        settings = dict(config or {})
         names = {record: [field.name for field in fields(record)] for record in (Costs, Risk)}
-        known_keys("backtest setting", given, ["initial_capital", *names[Costs], *names[Risk]])
-        self.costs = costs or Costs(**{key: value for key, value in given.items() if key in names[Costs]})
-        self.risk = risk or Risk(**{key: value for key, value in given.items() if key in names[Risk]})
-        if initial_capital is not None and "initial_capital" in given:
+        known_keys("backtest setting", settings, ["initial_capital", *names[Costs], *names[Risk]])
+        found = {record: {key: settings[key] for key in settings if key in names[record]} for record in names}
+        self.costs = Costs(**found[Costs]) if found[Costs] else given("costs", costs, Costs)
+        self.risk = Risk(**found[Risk]) if found[Risk] else given("risk", risk, Risk)
+        if initial_capital is not None and "initial_capital" in settings:
             refuse("initial_capital", "it in config and as an argument", "give it once")
-        capital = given.get("initial_capital", 10_000.0 if initial_capital is None else initial_capital)
+        capital = settings.get("initial_capital", 10_000.0 if initial_capital is None else initial_capital)
         self.initial_capital = number("initial_capital", capital, above=0)
 
     def run(self, data: Bars | pd.DataFrame, signals: Any) -> BacktestResult:
@@ -80,13 +78,18 @@ class BacktestEngine:
         )
 
 
+def check_rules(bars: Bars, risk: Risk) -> None:
+    """Refuse rules that these bars cannot carry."""
+    if risk.max_daily_loss is not None and bars.interval >= DAY:
+        refuse("max_daily_loss", f"bars of {bars.timeframe}", "use bars shorter than a day or leave the rule out")
+
+
 def allowed(signals: Signals, bars: Bars, risk: Risk) -> Signals:
-    """Return the signals as the account may follow them, refusing rules that these bars cannot carry.
+    """Return the signals as the account may follow them.
 
     Short entries are refused where shorts are off; in a series of +1, 0, -1 a -1 then only closes.
     """
-    if risk.max_daily_loss is not None and bars.interval >= DAY:
-        refuse("max_daily_loss", f"bars of {bars.timeframe}", "use bars shorter than a day or leave the rule out")
+    check_rules(bars, risk)
     if risk.allow_short or not signals.any_short:
         return signals
     if signals.from_directions:

@@ -107,7 +107,9 @@ def measure(scores: np.ndarray, bars: Bars) -> Metrics:
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    return np.where(below > 0, above / below, NAN)
+    """Return above / below; NaN where that is undefined or leaves the floats."""
+    ratio = np.where(below > 0, above / below, NAN)
+    return np.where(np.isinf(ratio), NAN, ratio)
 
 
 def _deviation(squares: np.ndarray, count: int, mean: np.ndarray) -> np.ndarray:

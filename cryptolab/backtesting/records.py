@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
 from cryptolab.checks import flag, named_fields, number, one_of, refuse, whole
 from cryptolab.kernels.account import FILL_MODES, RULES
+
+_Record = TypeVar("_Record")
 
 
 @named_fields
@@ -80,6 +83,15 @@ class Risk:
     def needs_atr(self) -> bool:
         """Whether a rule is measured in ATR."""
         return self.stop_loss_atr_multiplier is not None or self.take_profit_atr_multiplier is not None
+
+
+def given(name: str, record: Any, kind: type[_Record]) -> _Record:
+    """Return the record given as argument `name`, the default one for None; refuse anything else."""
+    if record is None:
+        return kind()
+    if not isinstance(record, kind):
+        refuse(name, f"a {type(record).__name__}", f"give {kind.__name__}(...)")
+    return record
 
 
 def rules(costs: Costs, risk: Risk, interval: int) -> np.ndarray:

@@ -10,17 +10,21 @@ from typing import Annotated
 import typer
 
 from cryptolab.cli.market import Length, Seed, Simulated, Timeframe, market
-from cryptolab.cli.printing import Json, print_json, show
+from cryptolab.cli.printing import Json, print_json, say_line, show
+from cryptolab.cli.refusals import in_options
 from cryptolab.cli.values import Settings, pairs
 
 
 def backtest(
     strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="A strategy's name, or FILE.py:NAME.")],
-    file: Annotated[Path | None, typer.Option(help="Candles: a Parquet or CSV file.")] = None,
+    file: Annotated[Path | None, typer.Option(metavar="FILE", help="Candles: a Parquet or CSV file.")] = None,
     simulated: Simulated = False,
     bars: Length = None,
     seed: Seed = None,
-    symbol: Annotated[str | None, typer.Option(help="BASE/QUOTE, where the file does not say it.")] = None,
+    symbol: Annotated[
+        str | None,
+        typer.Option(metavar="SYMBOL", help="BASE/QUOTE; without it the bars are called after their file or folder."),
+    ] = None,
     timeframe: Timeframe = None,
     param: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A parameter of the strategy. Repeatable.")
@@ -40,7 +44,7 @@ def backtest(
     from cryptolab.jobs.single import described
 
     parameters, config = pairs("--param", param), pairs("--set", set_)
-    with contextlib.redirect_stdout(sys.stderr):  # what a strategy prints is not part of our output
+    with in_options(), contextlib.redirect_stdout(sys.stderr):  # what a strategy prints is not part of our output
         result = run(
             strategy,
             file or length,
@@ -56,8 +60,8 @@ def backtest(
     from cryptolab.reporting.wording import FORMATS, words
 
     if simulated:
-        print("SIMULATED market")
-    print(repr(result.bars))
+        say_line("SIMULATED market")
+    say_line(repr(result.bars))
     rows = [{"metric": words(name), "value": FORMATS.get(name, str)(value)} for name, value in result.metrics.items()]
     rows += [{"metric": f"Dropped: {why}", "value": f"{count:,}"} for why, count in result.dropped.items() if count]
     show(rows)

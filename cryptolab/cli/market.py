@@ -13,9 +13,15 @@ BARS, SEED = 26_280, 7
 """The simulated market: three years of hours."""
 
 Simulated = Annotated[bool, typer.Option("--simulated", help="Use the simulated market instead of a file.")]
-Length = Annotated[int | None, typer.Option("--bars", help="Length of the simulated market.", show_default=str(BARS))]
-Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the simulated market.", show_default=str(SEED))]
-Timeframe = Annotated[str | None, typer.Option("--timeframe", help="1m to 1w, where the file does not say it.")]
+Length = Annotated[
+    int | None, typer.Option("--bars", metavar="N", help=f"Length of the simulated market; {BARS} if left out.")
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", metavar="N", help=f"Seed of the simulated market; {SEED} if left out.")
+]
+Timeframe = Annotated[
+    str | None, typer.Option("--timeframe", metavar="TIME", help="1m to 1w, where the file does not say it.")
+]
 
 
 def market(file: Path | list[Path] | None, simulated: bool, bars: int | None, seed: int | None) -> tuple[int, int]:

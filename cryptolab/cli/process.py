@@ -59,7 +59,8 @@ def main() -> NoReturn:
         say(f"{_one_line(error.format_message()).rstrip('.')}; see `{command} --help`.", debug)
         code = WRONG_USE
     except CryptolabError as error:
-        say(_one_line(error), debug)
+        said = _one_line(error)
+        say(said if said.endswith((".", "!", "?")) else f"{said}.", debug)  # it may end with a strategy's own words
         code = WRONG_USE if isinstance(error, InputError) else FAILED
     except Exception as error:
         say(f"{type(error).__name__}: {_one_line(error).rstrip('.')}; run again with --debug for the traceback.", debug)

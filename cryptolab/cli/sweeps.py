@@ -11,9 +11,10 @@ import typer
 
 from cryptolab.cli.axes import axes
 from cryptolab.cli.market import Length, Seed, Simulated, Timeframe, market
-from cryptolab.cli.printing import Json, print_json, show
+from cryptolab.cli.printing import Json, print_json, say_line, show
 from cryptolab.cli.process import INTERRUPTED, ending_at_once, say
-from cryptolab.cli.values import Settings, pairs
+from cryptolab.cli.refusals import in_options
+from cryptolab.cli.values import Settings, at_least, pairs
 from cryptolab.errors import RunError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _COLUMNS = ("total_return", "max_drawdown", "n_trades", "profit_factor")
 
 
 def sweep(
+    context: typer.Context,
     strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="A strategy's name, or FILE.py:NAME.")],
     file: Annotated[
         list[Path] | None,
@@ -36,8 +38,7 @@ def sweep(
         list[str] | None,
         typer.Option(
             metavar="SYMBOL",
-            help="BASE/QUOTE, where the file does not say it. With several files one for each, in their order; or"
-            " none, and each is called after its name or folder.",
+            help="BASE/QUOTE, one for each file, in their order; without it each is called after its name or folder.",
         ),
     ] = None,
     timeframe: Timeframe = None,
@@ -51,27 +52,45 @@ def sweep(
         ),
     ] = None,
     where: Annotated[
-        list[str] | None, typer.Option(metavar="CONDITION", help="Leave out other sets: fast < slow. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION", help='Keep only the sets for which this holds, as in "fast < slow". Repeatable.'
+        ),
     ] = None,
     set_: Settings = None,
     samples: Annotated[
-        int | None, typer.Option(min=1, help="Draw that many sets at random.", show_default="all sets")
+        int | None,
+        typer.Option(metavar="N", help="Draw N sets at random instead of all.", callback=at_least(1, "--samples")),
     ] = None,
-    search_seed: Annotated[int, typer.Option(min=0, help="Seed of the sets that are drawn.")] = 0,
-    metric: Annotated[str, typer.Option(help="What the best sets are ordered by.")] = "sharpe_ratio",
-    top: Annotated[int, typer.Option(min=1, help="How many of the best sets to print.")] = 10,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Threads.", show_default="one per core")] = None,
+    search_seed: Annotated[
+        int,
+        typer.Option(metavar="N", help="Seed of the sets that are drawn.", callback=at_least(0, "--search-seed")),
+    ] = 0,
+    metric: Annotated[str, typer.Option(metavar="NAME", help="What the best sets are ordered by.")] = "sharpe_ratio",
+    top: Annotated[
+        int, typer.Option(metavar="N", help="How many of the best sets to print.", callback=at_least(1, "--top"))
+    ] = 10,
+    jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Threads; one per core if left out.", callback=at_least(1, "--jobs")),
+    ] = None,
     memory: Annotated[
-        str | None, typer.Option(help="What may be added, as in 500MB.", show_default="half of what is free")
+        str | None,
+        typer.Option(metavar="SIZE", help="What may be added, as in 500MB; half of what is free if left out."),
     ] = None,
-    executor: Annotated[str | None, typer.Option(help="A dask cluster: dask://host:port, or tls://host:port.")] = None,
+    executor: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A dask cluster: dask://host:port, or tls://host:port.")
+    ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Keep finished sets in this file, and go on from those in it.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep finished sets in this file, and go on from those in it."),
     ] = None,
     on_error: Annotated[
         str, typer.Option(metavar="record|raise", help="Note a set that fails in its row, or stop.")
     ] = "record",
-    output: Annotated[Path | None, typer.Option(help="Write the whole table to this Parquet file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the whole table to this Parquet file.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Backtest many variants of a strategy and print the best.
@@ -92,7 +111,7 @@ def sweep(
     from cryptolab.jobs.sweeps import sweep as run
 
     # what a strategy prints is not part of our output; what is finished when it is ended lies in the checkpoint
-    with contextlib.redirect_stdout(sys.stderr), ending_at_once():
+    with in_options(), contextlib.redirect_stdout(sys.stderr), ending_at_once():
         results = run(
             strategy, file or length, varied,
             symbols=symbol or (), timeframe=timeframe, market_seed=market_seed, config=config, metric=metric,
@@ -102,9 +121,13 @@ def sweep(
     written = None
     try:
         if output is not None:
-            written = results.to_parquet(output)
+            with in_options():
+                written = results.to_parquet(output)
     finally:  # a full disk takes nothing from the screen
-        _print(results, metric, top, written, as_json)
+        if as_json:
+            _print_json(results, context, {"bars": length, "seed": market_seed} if simulated else {}, written)
+        else:
+            _print(results, metric, top, written)
     if results.ended:
         raise RunError(results.ended)
     if not results.complete:
@@ -112,24 +135,33 @@ def sweep(
         raise typer.Exit(INTERRUPTED)
 
 
-def _print(results: SweepResult, metric: str, top: int, written: Path | None, as_json: bool) -> None:
-    if as_json:
-        from cryptolab.jobs.sweeps import described
+def _print_json(results: SweepResult, context: typer.Context, simulated: dict[str, int], written: Path | None) -> None:
+    """Print the sweep with what was asked for, option by option: the same ones run it again."""
+    from cryptolab.jobs.sweeps import described
 
-        print_json({**described(results, metric, top), "output": written})
-        return
+    given = context.params | simulated
+    asked = {str(each.name).rstrip("_"): given[str(each.name)] for each in context.command.params if each.name in given}
+    asked.pop("as_json")
+    print_json({**described(results, given["metric"], given["top"]), "output": written, "asked": asked})
+
+
+def _print(results: SweepResult, metric: str, top: int, written: Path | None) -> None:
+    from cryptolab.jobs.sweeps import why_none
+
+    run = results.run
     if any(bars.simulated for bars in results.task.bars):
-        print("SIMULATED market")
-    print(f"{results}.")
-    best = _rows(results, metric, top)
-    if best:
-        show(best)
-        print(results.plateau(metric))
+        say_line("SIMULATED market")
+    say_line(f"{results}.")
+    none = why_none(results, metric)
+    if none:
+        say_line(none)
     else:
-        print(f"No set has a {metric}.")
-    failed = results.errors
-    if len(failed):
-        print(f"Failed: {len(failed):,} of {len(results):,} rows, the first: {' '.join(failed.iloc[0].split())}")
+        show(_rows(results, metric, top))
+        say_line(results.plateau(metric))
+    if run.failed:
+        first = " ".join(results.errors.iloc[0].split())
+        of = f"{run.failed:,} of {run.rows:,} {'sets' if run.wanted == run.sets else 'rows'}"
+        say_line(f"Failed: {of}{', the first' if run.failed > 1 else ''}: {first}")
     if written is not None:
         print(f"Table: {written}")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
 
 from cryptolab.errors import InputError
+from cryptolab.values import value
 
 Settings = Annotated[
     list[str] | None,
@@ -34,15 +35,12 @@ def named(option: str, given: Iterable[str] | None, kind: str) -> dict[str, str]
     return found
 
 
-def value(text: str) -> Any:
-    """Return what a text says: 9, 0.05, 1e-3, true, text; null or none is None, "none" in quotes the text."""
-    import yaml
+def at_least(low: int, option: str) -> Callable[[int | None], int | None]:
+    """Return the check of an option's number. typer's own `min=` fills the help with `<int range>` and `x>=1`."""
 
-    from cryptolab.jobs.job import parse_yaml
+    def check(given: int | None) -> int | None:
+        if given is not None and given < low:
+            raise InputError(f"{option}: received {given}; write {low} or more.")
+        return given
 
-    if text.strip().lower() == "none":
-        return None
-    try:
-        return parse_yaml(text)
-    except (ValueError, yaml.YAMLError):  # a text that is no YAML, as in [draft
-        return text
+    return check

@@ -1,7 +1,10 @@
 """The figures of a sweep: a metric over two parameters, as cells of a grid or as the points of a random search.
 
-Colours go from amber over near-white to blue where a metric has a neutral point, from near-white to blue where it has
-none: pairs that colour-blind eyes tell apart, and blue is the better end. Cells without a value show the grey ground.
+Over one parameter it is a line, or bars.
+
+Colours go from amber over near-white to blue where values lie on both sides of a metric's neutral point; where all are
+bad, within amber; else from pale to dark blue. Colour-blind eyes tell the two apart, and blue is the better end. Cells
+without a value show the grey ground.
 """
 
 from __future__ import annotations
@@ -10,16 +13,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cryptolab.figures.style import FONT, INK, MUTED, PAPER, template, text, watermark
+from cryptolab.figures.style import ACCENT, FONT, INK, MUTED, PAPER, template, text, watermark
 
 _GROUND = "#d3d8df"
 _WORSE = ("#6b3a06", "#b06f1c", "#dfb26e")
 _BETTER = ("#8db3e6", "#3f78c9", "#133c80")
 _MIDDLE = "#f7f7f4"
-_DIVERGING = [*_WORSE, _MIDDLE, *_BETTER]
-_RISING = [_MIDDLE, "#c9dcf5", *_BETTER]
+_RISING = ["#eaf1fb", "#c9dcf5", *_BETTER]
+_FALLING = [*_WORSE, "#f0d9b0", "#faf1e0"]
 _WRITTEN = 120  # cells up to which each has its value written in it
 _GAPS = 1600  # cells up to which there is a line of ground between them
+
+
+def shown(value: Any) -> str:
+    """Return a parameter's value as it is written: six significant digits without an exponent, texts as they are."""
+    if not isinstance(value, float) or not np.isfinite(value):
+        return str(value)
+    if value == 0 or 1e-9 <= abs(value) < 1e15:
+        return np.format_float_positional(float(f"{value:.6g}") if abs(value) < 1e6 else round(value), trim="-")
+    return f"{value:.6g}"
 
 
 class Axis(NamedTuple):
@@ -27,6 +39,8 @@ class Axis(NamedTuple):
 
     name: str
     values: tuple[Any, ...]
+    wide: bool = False
+    """whether its logarithms tell its values apart: positive ones over more than two decades"""
 
     @property
     def even(self) -> bool:
@@ -51,17 +65,25 @@ class Axis(NamedTuple):
     @property
     def names(self) -> list[str]:
         """The values as they are written."""
-        return [text(f"{value:.6g}" if isinstance(value, float) else value) for value in self.values]
+        return [text(shown(value)) for value in self.values]
+
+    @property
+    def range(self) -> list[float]:
+        """Where the first cell begins and the last one ends: beyond, nothing was tried."""
+        return [self.edges(0)[0], self.edges(len(self.values) - 1)[1]]
 
 
 class Tone(NamedTuple):
-    """How a metric is written and coloured. shown: d3 format. low, high: values of the palest and darkest colour."""
+    """How a metric is written and coloured. shown: d3 format. low, high: values at the ends of the colours.
+
+    centre: the value that is neither good nor bad, None where there is none.
+    """
 
     name: str
     shown: str
     low: float
     high: float
-    diverging: bool = False
+    centre: float | None = None
     smaller: bool = False
     """whether the smaller value is the better one"""
 
@@ -88,6 +110,18 @@ class Points(NamedTuple):
     y: np.ndarray
     values: np.ndarray
     best: int
+    x_wide: bool = False
+    y_wide: bool = False
+    """whether an axis is drawn by its logarithms"""
+
+
+class Row(NamedTuple):
+    """A metric over one axis: values, NaN where there is none; counts: of how many sets each is; best: its place."""
+
+    x: Axis
+    values: np.ndarray
+    counts: np.ndarray
+    best: int | None
 
 
 def heatmap(cells: Cells, tone: Tone, said: str = "", mark: str = "") -> Any:
@@ -101,7 +135,7 @@ def heatmap(cells: Cells, tone: Tone, said: str = "", mark: str = "") -> Any:
     many = values.size > _GAPS
     trace = go.Heatmap(
         x=x.places, y=y.places, z=values, xgap=0 if many else 1, ygap=0 if many else 1, customdata=_hover(cells, said),
-        hovertemplate=_told(x.name, y.name, tone, "%{z}") + "%{customdata}<extra></extra>", hoverongaps=False,
+        hovertemplate=_told([x.name, y.name], tone, "z") + "%{customdata}<extra></extra>", hoverongaps=False,
         **_colours(tone),
     )  # fmt: skip
     if values.size <= _WRITTEN:
@@ -121,7 +155,8 @@ def heatmap(cells: Cells, tone: Tone, said: str = "", mark: str = "") -> Any:
     _dress(figure, x.name, y.name, mark)
     figure.update_layout(height=int(np.clip(170 + 30 * len(y.values), 300, 620)), plot_bgcolor=_GROUND)
     for axis, update in ((x, figure.update_xaxes), (y, figure.update_yaxes)):
-        update(type="linear" if axis.even else "category", showgrid=False, zeroline=False)
+        # plotly leaves room around markers, and bare ground there would read as "no value"
+        update(type="linear" if axis.even else "category", showgrid=False, zeroline=False, range=axis.range)
         if len(axis.values) <= 12:
             update(tickvals=axis.places, ticktext=axis.names)
     return figure
@@ -139,49 +174,112 @@ def scatter(points: Points, tone: Tone, mark: str = "") -> Any:
         "colorscale": colours["colorscale"], "reversescale": colours["reversescale"], "cmin": tone.low,
         "cmax": tone.high, "colorbar": colours["colorbar"],
     }  # fmt: skip
-    told = _told(points.x_name, points.y_name, tone, "%{marker.color}") + "<extra></extra>"
-    figure = go.Figure(go.Scatter(x=x, y=y, mode="markers", marker=marker, hovertemplate=told, showlegend=False))
-    best_x, best_y = points.x[points.best], points.y[points.best]
-    named = f"best set: {points.x_name} {best_x:.6g}, {points.y_name} {best_y:.6g}"
+    figure = go.Figure(go.Scatter(
+        x=x, y=y, mode="markers", marker=marker, showlegend=False,
+        customdata=[[shown(float(across)), shown(float(up))] for across, up in zip(x, y, strict=True)],
+        hovertemplate=f"{text(points.x_name)} %{{customdata[0]}}<br>{text(points.y_name)} %{{customdata[1]}}<br>"
+        + _valued(tone, "marker.color") + "<extra></extra>",
+    ))  # fmt: skip
+    best_x, best_y = float(points.x[points.best]), float(points.y[points.best])
+    named = f"best set: {points.x_name} {shown(best_x)}, {points.y_name} {shown(best_y)}"
     figure.add_traces(_ring(best_x, best_y, named, 17))
     _dress(figure, points.x_name, points.y_name, mark)
+    figure.update_xaxes(type="log" if points.x_wide else "linear")
+    figure.update_yaxes(type="log" if points.y_wide else "linear")
     figure.update_layout(height=520)
+    return figure
+
+
+def line(row: Row, tone: Tone, said: str = "", mark: str = "") -> Any:
+    """Return a plotly figure of a metric over one parameter: a line over numbers, bars over names; the best is ringed.
+
+    said, mark: as in `heatmap`.
+    """
+    import plotly.graph_objects as go
+
+    axis, kinds = row.x, {type(value) for value in row.x.values}
+    numeric = len(axis.values) > 1 and kinds <= {int, float}
+    places = list(axis.values) if numeric else axis.names
+    shared = {
+        "x": places, "y": row.values, "showlegend": False,
+        "customdata": [[name, more] for name, more in zip(axis.names, _lines(row.counts, said), strict=True)],
+        "hovertemplate": f"{text(axis.name)} %{{customdata[0]}}<br>" + _valued(tone, "y")
+        + "%{customdata[1]}<extra></extra>",
+    }  # fmt: skip
+    if numeric:
+        figure = go.Figure(go.Scatter(**shared, mode="lines+markers", line={"color": ACCENT, "width": 2}))
+    else:
+        figure = go.Figure(go.Bar(**shared, marker={"color": ACCENT}))
+    if row.best is not None:
+        named = f"best: {axis.name} {shown(axis.values[row.best])}"
+        figure.add_traces(_ring(places[row.best], row.values[row.best], named, 14))
+    _dress(figure, axis.name, tone.name, mark)
+    figure.update_layout(height=340)
+    figure.update_xaxes(type="category" if not numeric else "log" if axis.wide else "linear")
+    if len(axis.values) <= 12:
+        figure.update_xaxes(tickvals=places, ticktext=axis.names)
+    figure.update_yaxes(tickformat=tone.shown)
+    if tone.centre is not None:
+        figure.add_hline(y=tone.centre, line={"color": MUTED, "width": 1, "dash": "dot"})
     return figure
 
 
 def _dress(figure: Any, x_name: str, y_name: str, mark: str) -> None:
     figure.update_layout(template=template(), margin={"t": 34, "b": 8}, hovermode="closest")
-    figure.update_xaxes(title=text(x_name))
-    figure.update_yaxes(title=text(y_name))
+    figure.update_xaxes(title=text(x_name), exponentformat="none")
+    figure.update_yaxes(title=text(y_name), exponentformat="none")
     watermark(figure, mark)
 
 
-def _told(x_name: str, y_name: str, tone: Tone, value: str) -> str:
+def _told(names: list[str], tone: Tone, value: str) -> str:
     """Return the pointer's box: both parameters, then the metric."""
-    shown = f"{value[:-1]}:{tone.shown}}}"
-    return f"{text(x_name)} %{{x}}<br>{text(y_name)} %{{y}}<br>{text(tone.name)} {shown}"
+    places = "".join(f"{text(name)} %{{{axis}}}<br>" for name, axis in zip(names, "xy", strict=True))
+    return places + _valued(tone, value)
+
+
+def _valued(tone: Tone, value: str) -> str:
+    """Return the metric in the pointer's box; value: what plotly calls it."""
+    return f"{text(tone.name)} %{{{value}:{tone.shown}}}"
 
 
 def _hover(cells: Cells, said: str) -> np.ndarray:
     """Return what stands behind the value in the pointer's box: nothing for the value of one set."""
-    lines = [f"<br>{text(said)} {count:,} sets" if count > 1 else "" for count in cells.counts.ravel().tolist()]
-    return np.array(lines, object).reshape(cells.counts.shape)
+    return np.array(_lines(cells.counts, said), object).reshape(cells.counts.shape)
+
+
+def _lines(counts: np.ndarray, said: str) -> list[str]:
+    return [f"<br>{text(said)} {count:,} sets" if count > 1 else "" for count in counts.ravel().tolist()]
 
 
 def _colours(tone: Tone) -> dict[str, Any]:
     """Return a trace's colours and their scale beside the figure."""
-    palette = _DIVERGING if tone.diverging else _RISING
-    steps = np.linspace(0.0, 1.0, len(palette))
     return {
         "zmin": tone.low,
         "zmax": tone.high,
-        "colorscale": [[float(at), colour] for at, colour in zip(steps, palette, strict=True)],
+        "colorscale": _scale(tone),
         "reversescale": tone.smaller,
         "colorbar": {
             "title": {"text": text(tone.name), "side": "right", "font": {"size": 12, "color": MUTED}},
             "thickness": 14, "outlinewidth": 0, "tickformat": tone.shown, "ticks": "", "len": 1.0,
         },
     }  # fmt: skip
+
+
+def _scale(tone: Tone) -> list[list[Any]]:
+    """Return colours with their places from 0 to 1; the neutral one stands where the centre is.
+
+    Each side has its own pace, so that both reach their darkest colour at the data's own extreme.
+    """
+    if tone.centre is None or tone.low >= tone.centre:
+        return _spread(_RISING, 0.0, 1.0)
+    if tone.high <= tone.centre:
+        return _spread(_FALLING, 0.0, 1.0)
+    middle = (tone.centre - tone.low) / (tone.high - tone.low)
+    return [*_spread([*_WORSE, _MIDDLE], 0.0, middle), *_spread([_MIDDLE, *_BETTER], middle, 1.0)[1:]]
+
+
+def _spread(palette: list[str], first: float, last: float) -> list[list[Any]]:
+    return [[float(at), colour] for at, colour in zip(np.linspace(first, last, len(palette)), palette, strict=True)]
 
 
 def _ring(x: Any, y: Any, named: str, size: int) -> list[Any]:

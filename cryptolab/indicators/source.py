@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import is_
-from types import CodeType
 from typing import Any
 
-from cryptolab.sources import digest_of
+from cryptolab.sources import digest_of, outer_names
 
 
 class Source:
@@ -15,7 +14,7 @@ class Source:
 
     def __init__(self, function: Callable) -> None:
         self._function = function
-        self._names = _outer_names(function.__code__)
+        self._names = outer_names(function.__code__)
         # the things are kept, so that no other thing takes the place of one in memory; one tuple, since another
         # thread must never see new things beside the meaning of the old ones
         self._known: tuple[list[Any], object] = ([], object())
@@ -38,9 +37,3 @@ class Source:
             meaning = object()
             self._known = things, meaning
         return meaning
-
-
-def _outer_names(code: CodeType) -> tuple[str, ...]:
-    """Return the outer names that code, and the functions written inside it, use."""
-    inner = [name for constant in code.co_consts if isinstance(constant, CodeType) for name in _outer_names(constant)]
-    return tuple(dict.fromkeys((*code.co_names, *inner)))

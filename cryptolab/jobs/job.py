@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cryptolab.checks import known_keys, one_of, refuse, unknown_name
+from cryptolab.values import parse_yaml
 
 OUTPUTS = ("html",)
 FOLDER = "papermill_jobs"
-
-_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
 
 
 @dataclass(frozen=True)
@@ -65,25 +63,6 @@ def find_file(what: str, path: Any, *folders: Path) -> Path:
         refuse(what, f"{str(path)!r}, and {there} is {kind}", "name a file")
     places = " or ".join(map(str, tried))
     refuse(what, f"{str(path)!r}, and there is no file {places}", "name a file that exists")
-
-
-def parse_yaml(text: str) -> Any:
-    """Return what a YAML text says, in types that JSON has as well: a date stays the text that it is written as.
-
-    A number may be written 1e-3, which YAML 1.1 takes for a text. Raises yaml.YAMLError.
-    """
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """The safe one; what is added to it stays its own."""
-
-        def written(self, node: Any) -> Any:
-            """Return a date as it is written."""
-            return self.construct_scalar(node)
-
-    Loader.add_constructor("tag:yaml.org,2002:timestamp", Loader.written)
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
-    return yaml.load(text, Loader)
 
 
 def read_yaml(path: Path, what: str) -> dict[str, Any]:

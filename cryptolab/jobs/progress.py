@@ -6,15 +6,9 @@ from types import TracebackType
 from typing import Any
 
 from cryptolab.jobs.logs import get_logger
+from cryptolab.screen import watched
 
 _log = get_logger("cryptolab.jobs")
-
-
-def watched() -> bool:
-    """Whether a person sees the progress: a terminal, or a notebook's front end."""
-    from cryptolab.optimization.progress import watched as seen  # late: it brings pandas along, which costs a second
-
-    return seen()
 
 
 class Progress:

@@ -23,7 +23,8 @@ from cryptolab.jobs.export import release, to_html
 from cryptolab.jobs.job import Job, find_file, load_job, read_yaml
 from cryptolab.jobs.kernel import kernel_class
 from cryptolab.jobs.logs import get_logger, recorded
-from cryptolab.jobs.progress import Progress, watched
+from cryptolab.jobs.progress import Progress
+from cryptolab.screen import watched
 from cryptolab.settings import load_settings, project_root
 
 _log = get_logger("cryptolab.jobs")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cryptolab.backtesting import BacktestEngine, BacktestResult
+from cryptolab.bars import QUOTES, Bars, symbol_name
 from cryptolab.data_fetchers import simulate
 from cryptolab.database import read
 from cryptolab.errors import RunError
@@ -27,12 +29,13 @@ def backtest(
     """Return the run of `strategy` (a name, or "file.py:name") on the bars of `source`.
 
     source: a Parquet or CSV file, or a number of bars of the simulated market. symbol, timeframe: what the file does
-    not say; in the simulated market the timeframe asked for (1h). parameters: the strategy's. config: the engine's.
+    not say (see `read_named`); in the simulated market the timeframe asked for (1h). parameters: the strategy's.
+    config: the engine's.
     Raises InputError for what cannot be used, RunError for a strategy that ends Python.
     """
     engine, chosen = BacktestEngine(config), get_strategy(strategy)  # what is misspelt is said before anything is read
     if isinstance(source, Path):
-        bars = read(source, symbol, timeframe)
+        bars = read_named(source, symbol, timeframe)
     else:
         bars = simulate(source, timeframe or "1h", seed, symbol or "SIM/USDT")
     try:
@@ -40,6 +43,22 @@ def backtest(
     except SystemExit as ended:
         raise RunError(f"strategy {strategy!r}: it called sys.exit({ended.code!r}); return signals instead.") from ended
     return engine.run(bars, signals)
+
+
+def read_named(file: Path, symbol: str | None, timeframe: str | None) -> Bars:
+    """Return the bars of a file, called after its name or folder where `symbol` does not say what they are."""
+    return read(file, named_after(file) if symbol is None else symbol, timeframe)
+
+
+def named_after(file: Path) -> str | None:
+    """Return the symbol that a file is named after (BTCUSDT_1h.csv, eth-usd.csv), or its folder (BTCUSDT/1h.csv)."""
+    for text in (file.stem, file.resolve().parent.name):
+        words = [word.upper() for word in re.findall("[A-Za-z0-9]+", text)]
+        if len(words) > 1 and words[1] in QUOTES:
+            return f"{words[0]}/{words[1]}"
+        if words and "/" in (name := symbol_name(words[0])):
+            return name
+    return None
 
 
 def described(result: BacktestResult) -> dict[str, Any]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import re
+import logging
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cryptolab import optimization
 from cryptolab.backtesting import BacktestEngine
 from cryptolab.backtesting.metrics import Metrics
-from cryptolab.bars import QUOTES, Bars, symbol_name
+from cryptolab.bars import Bars
 from cryptolab.checks import known_keys, refuse
 from cryptolab.data_fetchers import simulate
-from cryptolab.database import read
-from cryptolab.errors import RunError
+from cryptolab.errors import InputError, RunError
+from cryptolab.jobs.single import named_after, read_named
 from cryptolab.optimization import Plateau, SweepResult, storage
+from cryptolab.optimization.progress import log
+from cryptolab.optimization.scales import SCALES
+from cryptolab.optimization.task import run_rows
 from cryptolab.reporting.study import as_json
 from cryptolab.signal_generator import get_strategy
 
@@ -37,11 +43,12 @@ def sweep(
     """Return the sweep of `strategy` (a name, or "file.py:name") on the bars of `source`.
 
     source: Parquet or CSV files, one per symbol, or a number of bars of the simulated market. symbols: one per file, in
-    their order; without them several files are named by their own names, or their folders'. timeframe, config: as in
-    `jobs.single.backtest`. metric, output: what the rows will be ordered by and written to; refused now rather than
-    after hours. options: those of `optimization.sweep`.
+    their order; without them files are named as in `jobs.single.read_named`, which several must be. timeframe, config:
+    as in `jobs.single.backtest`. metric, output: what the rows will be ordered by and written to; refused now rather
+    than after hours. options: those of `optimization.sweep`.
 
-    Raises InputError for what cannot be used, RunError for a strategy that ends Python.
+    Sets that fail are not logged: the caller shows them. Raises InputError for what cannot be used, RunError for a
+    strategy that ends Python, and for a set that fails where `on_error` is "raise".
     """
     known_keys("metric", [metric], Metrics._fields)
     if output is not None:
@@ -54,6 +61,7 @@ def sweep(
         bars = [simulate(source, timeframe or "1h", market_seed, _one(symbols) or "SIM/USDT")]
     else:
         bars = _read(source, symbols, timeframe)
+    log.addFilter(_no_warning)
     try:
         return optimization.sweep(
             chosen, bars, grid,
@@ -61,6 +69,34 @@ def sweep(
         )  # fmt: skip
     except SystemExit as ended:
         raise RunError(f"strategy {strategy!r}: it called sys.exit({ended.code!r}); return signals instead.") from ended
+    except InputError as problem:
+        if _of_a_row(problem):
+            raise RunError(str(problem)) from problem
+        raise
+    finally:
+        log.removeFilter(_no_warning)
+
+
+def why_none(results: SweepResult, metric: str) -> str:
+    """Return in a sentence why no row has a value of `metric`, "" where one has."""
+    if np.isfinite(results.values(metric)).any():
+        return ""
+    name, rows = SCALES[metric].name, "set" if results.run.wanted == results.run.sets else "row"
+    if not np.nansum(results.values("turnover")):
+        return f"No {rows} traded, so there is nothing to order by {name}."
+    if not np.nansum(results.values("n_trades")):
+        return f"No {rows} closed a trade, and none has a value of {name}."
+    return f"No {rows} has a value of {name}."
+
+
+def _no_warning(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.WARNING
+
+
+def _of_a_row(problem: InputError) -> bool:
+    """Whether a refusal came up while rows were computed, on whatever machine, and so not at the door."""
+    frames = traceback.walk_tb(problem.__traceback__)
+    return any(frame.f_code.co_name == run_rows.__name__ for frame, _ in frames)
 
 
 def described(results: SweepResult, metric: str, count: int) -> dict[str, Any]:
@@ -79,6 +115,9 @@ def described(results: SweepResult, metric: str, count: int) -> dict[str, Any]:
                 }
                 for bars in task.bars
             ],
+            "parameters": {
+                name: default for name, default in task.source.parameters.items() if name not in task.grid.axes
+            },
             "grid": {name: list(values) for name, values in task.grid.axes.items()},
             "initial_capital": task.initial_capital,
             "costs": vars(task.costs),
@@ -88,9 +127,11 @@ def described(results: SweepResult, metric: str, count: int) -> dict[str, Any]:
             "rows_wanted": run.wanted,
             "rows_from_checkpoint": run.resumed,
             "complete": run.complete,
+            "ended": run.ended or None,
             "seconds": run.seconds,
             "bar_simulations_per_second": run.rate,
             "metric": metric,
+            "no_best": why_none(results, metric) or None,
             "best": [{"params": row.params, "metrics": row.metrics} for row in best],
             "plateau": _plateau(results.plateau(metric)) if best else None,
             "failed": {"rows": len(failed), "first": failed.iloc[0] if len(failed) else None},
@@ -99,8 +140,7 @@ def described(results: SweepResult, metric: str, count: int) -> dict[str, Any]:
 
 
 def _plateau(found: Plateau) -> dict[str, Any]:
-    steadiest = found.steadiest._asdict() if found.steadiest else None
-    return {**asdict(found), "steadiest": steadiest, "sentence": str(found)}
+    return {**asdict(found), "sentence": str(found)}
 
 
 def _one(symbols: Sequence[str]) -> str | None:
@@ -111,19 +151,11 @@ def _one(symbols: Sequence[str]) -> str | None:
 
 def _read(files: Sequence[Path], symbols: Sequence[str], timeframe: str | None) -> list[Bars]:
     if len(files) == 1:
-        return [read(files[0], _one(symbols), timeframe)]
+        return [read_named(files[0], _one(symbols), timeframe)]
     if symbols and len(symbols) != len(files):
         refuse("symbol", f"{len(symbols)} for {len(files)} files", "give one for each file, in their order, or none")
-    names = symbols or [_named(file) for file in files]
-    return [read(file, name, timeframe) for file, name in zip(files, names, strict=True)]
-
-
-def _named(file: Path) -> str:
-    """Return the symbol that a file is named after (BTCUSDT_1h.csv, eth-usd.csv), or its folder (BTCUSDT/1h.csv)."""
-    for text in (file.stem, file.resolve().parent.name):
-        words = [word.upper() for word in re.findall("[A-Za-z0-9]+", text)]
-        if len(words) > 1 and words[1] in QUOTES:
-            return f"{words[0]}/{words[1]}"
-        if words and "/" in (name := symbol_name(words[0])):
-            return name
-    refuse("file", f"{file}, whose name says no symbol", "give --symbol for each file, in their order")
+    for file in () if symbols else files:
+        if named_after(file) is None:
+            refuse("file", f"{file}, whose name says no symbol", "give --symbol for each file, in their order")
+    names: Sequence[str | None] = symbols or [None] * len(files)
+    return [read_named(file, name, timeframe) for file, name in zip(files, names, strict=True)]

@@ -1,8 +1,8 @@
 """The fill engine: one account, one symbol, one bar at a time. Everything that trades goes through `step`.
 
 `step(account, rules, bar, flags, fills)` advances the account over one bar: waiting orders at the open, stops and
-targets inside the bar, then the close, where the bar's flags become orders. `simulate` is the loop over it, which
-passes over bars where nothing can happen. A daemon calls `step` with the same records.
+targets inside the bar, then the close, where the bar's flags become orders. `advance` is the loop over it, which
+passes over bars where nothing can happen; `simulate` runs it to the end. A daemon calls `step` with the same records.
 
 `account` and `rules` are arrays of one record (kernels/account.py); the account is changed in place. The rules of
 filling are those of docs/fills.md; each function here says which one it carries out.
@@ -338,20 +338,35 @@ def hold(a, rules, first, bars, leave, other, equity):
 
 @kernel
 def simulate(account, rules, bars, flags):
-    """Step the account over n bars (Columns) with their Flags. Returns (equity at each close, all fills).
+    """Step the account over n bars (Columns) with their Flags. Returns (equity at each close, all fills)."""
+    n = bars.close.size
+    equity = np.empty(n)
+    fills = np.empty(64, FILL)
+    t, total = advance(account, rules, bars, flags, 0, equity, fills)
+    while t < n:
+        grown = np.empty(2 * fills.size, FILL)
+        grown[:total] = fills[:total]
+        fills = grown
+        t, count = advance(account, rules, bars, flags, t, equity, fills[total:])
+        total += count
+    return equity, fills[:total]
 
-    Bars on which nothing waits, nothing is watched and nothing is flagged are passed over: `step` would only mark them.
+
+@kernel
+def advance(account, rules, bars, flags, first, equity, fills):
+    """Step the account over the bars from `first` on, until `fills` may be too short for those of another bar.
+
+    Writes each close's equity. Returns (the bar to go on from, n at the end; the number of fills written). Bars on
+    which nothing waits, nothing is watched and nothing is flagged are passed over: `step` would only mark them.
     """
     n = bars.close.size
     a, r = account[0], rules[0]
-    equity = np.empty(n)
-    fills = np.empty(64, FILL)
     total = 0
     watched = r.stop_loss + r.stop_atr + r.take_profit + r.target_atr + r.trailing_stop > 0.0
-    t = 0
+    t = first
     while t < n:
         if a.exit_reason == NONE and a.entry_side == 0 and r.daily_limit == 0.0:
-            first = t
+            before = t
             if a.quantity == 0.0:
                 t = rest(a, t, bars.close, flags.enter_long, flags.enter_short, equity)
             elif a.quantity > 0.0 and not watched:
@@ -360,18 +375,16 @@ def simulate(account, rules, bars, flags):
                 t = hold(a, r, t, bars, flags.exit_long, flags.enter_short, equity)
             else:
                 t = hold(a, r, t, bars, flags.exit_short, flags.enter_long, equity)
-            if t > first:
+            if t > before:
                 a.equity = equity[t - 1]
             if t == n:
                 break
         if total + MOST_FILLS > fills.size:
-            grown = np.empty(2 * fills.size, FILL)
-            grown[:total] = fills[:total]
-            fills = grown
+            break
         atr = bars.atr[t] if bars.atr.size else np.nan
         bar = Bar(t, bars.time[t], bars.open[t], bars.high[t], bars.low[t], bars.close[t], atr)
         said = Flags(flags.enter_long[t], flags.exit_long[t], flags.enter_short[t], flags.exit_short[t])
         total += step(account, rules, bar, said, fills[total:])
         equity[t] = a.equity
         t += 1
-    return equity, fills[:total]
+    return t, total

@@ -134,6 +134,15 @@ def curve(capital, equity, first_open, close, time, interval):
 @kernel
 def summarise(scores, row, capital, equity, fills, time, open, close, interval):
     """Write the record of a run into scores[row]: n values of equity, and its fills (records FILL)."""
+    begin_trades(scores, row)
+    left = count_trades(scores, row, fills, time)
+    end_trades(scores, row, fills[fills.size - left :], close.size)
+    summarise_curve(scores, row, capital, equity, time, open, close, interval)
+
+
+@kernel
+def summarise_curve(scores, row, capital, equity, time, open, close, interval):
+    """Write what a record says of the n values of equity into scores[row]."""
     score = scores[row]
     sums = curve(capital, equity, open[0], close, time, interval)
     score.growth = equity[-1] / capital
@@ -141,26 +150,40 @@ def summarise(scores, row, capital, equity, fills, time, open, close, interval):
     score.market_mean, score.market_squares, score.products = sums.market_mean, sums.market_squares, sums.products
     score.equity_mean = sums.equity_mean
     score.max_drawdown, score.longest_drawdown = sums.max_drawdown, sums.longest_drawdown
-    begin_trades(score)
-    # fills alternate: an entry, then the exit that ends it; the last entry may still be open
-    for i in range(0, fills.size, 2):
-        entry = fills[i]
+
+
+@kernel
+def count_trades(scores, row, fills, time):
+    """Add the closed trades of these fills to scores[row]; they begin with an entry. Returns how many fills are left:
+    1 where the last is the entry of a trade that goes on, else 0."""
+    score = scores[row]
+    # fills alternate: an entry, then the exit that ends it
+    for i in range(0, fills.size - 1, 2):
+        entry, exit = fills[i], fills[i + 1]
         score.value_traded += entry.size * entry.price
         score.fees += entry.fee
-        if i + 1 == fills.size:
-            score.bars_held += close.size - entry.bar
-            break
-        exit = fills[i + 1]
         score.value_traded += exit.size * exit.price
         score.fees += exit.fee
         score.bars_held += exit.bar - entry.bar
         score.held += time[exit.bar] - time[entry.bar]
         count_trade(score, entry.side * entry.size * (exit.price - entry.price) - entry.fee - exit.fee)
+    return fills.size % 2
 
 
 @kernel
-def begin_trades(score):
-    """Set the sums over trades to nothing."""
+def end_trades(scores, row, left, n):
+    """Add to scores[row] the entry of a trade that is open after n bars, if one is left (0 or 1 fills)."""
+    score = scores[row]
+    for i in range(left.size):
+        score.value_traded += left[i].size * left[i].price
+        score.fees += left[i].fee
+        score.bars_held += n - left[i].bar
+
+
+@kernel
+def begin_trades(scores, row):
+    """Set the sums over trades in scores[row] to nothing."""
+    score = scores[row]
     score.n_trades = score.n_won = score.held = score.bars_held = 0
     score.won = score.lost = score.pnl = score.value_traded = score.fees = 0.0
 

@@ -18,7 +18,6 @@ from cryptolab.kernels.fills import entry_size, levels, market, slipped, watch
 from cryptolab.kernels.prefetch import prefetch
 from cryptolab.kernels.scoring import change, fold_days
 from cryptolab.kernels.terrain import SMALL, extremes, first_touch
-from cryptolab.kernels.turns import turns_of_condition, turns_of_flags
 
 ROUNDING = 1e-2
 """Where the variance is a smaller share than this of the mean square, sums of r and r² do not hold its last digits."""
@@ -31,12 +30,20 @@ AHEAD = 6
 
 
 class Room(NamedTuple):
-    """Arrays that one thread works in, for n bars and their days."""
+    """Arrays that one thread works in: up to k runs on the same bars."""
 
     enter: np.ndarray
-    """(n + 1) int32"""
+    """int32, bars of the entry flags of all runs, one behind the other: entered[k] .. entered[k + 1] are of run k"""
     leave: np.ndarray
-    """(n + 1) int32"""
+    """int32, bars of the exit flags, likewise by `left`"""
+    entered: np.ndarray
+    left: np.ndarray
+    rules: np.ndarray
+    """(k) RULES"""
+    rows: np.ndarray
+    """(k) where their scores go"""
+    done: np.ndarray
+    """(k) whether they could be folded"""
     day_equity: np.ndarray
     dips: np.ndarray
     """(DIPS) records DIP"""
@@ -264,18 +271,11 @@ def written(score, growth, sums, tally, moves, drawdown, n):
 
 
 @kernel
-def visit_condition(scores, row, out, capital, record, bars, ground, moves, condition, room):
-    """Fold the run of `long_while(condition)` into scores[row]; condition: (words, rest), otherwise as `visit`."""
-    words, rest = condition
-    entered, left = turns_of_condition(words, rest, room.enter, room.leave)
-    enter, leave = room.enter[:entered], room.leave[:left]
-    return visit(scores[row], out, capital, record, bars, ground, moves, enter, leave, room)
-
-
-@kernel
-def visit_flags(scores, row, out, capital, record, bars, ground, moves, flags, room):
-    """Fold the run of entries and exits; flags: (entry words, exit words, entries, exits), otherwise as above."""
-    entry_words, exit_words, entries, exits = flags
-    entered, left = turns_of_flags(entry_words, exit_words, entries, exits, room.enter, room.leave)
-    enter, leave = room.enter[:entered], room.leave[:left]
-    return visit(scores[row], out, capital, record, bars, ground, moves, enter, leave, room)
+def visit_all(scores, blocks, count, capital, bars, ground, moves, room):
+    """Fold the first `count` runs of `room` into scores and blocks, at its rows; room.done says which could be."""
+    for k in range(count):
+        row = room.rows[k]
+        enter = room.enter[room.entered[k] : room.entered[k + 1]]
+        leave = room.leave[room.left[k] : room.left[k + 1]]
+        record = room.rules[k : k + 1]
+        room.done[k] = visit(scores[row], blocks[row], capital, record, bars, ground, moves, enter, leave, room)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ from cryptolab.optimization.task import Rows
 _FORMAT = b"cryptolab sweep checkpoint 1\n"
 _HEAD = struct.Struct("<QI")
 _SHOWN = 40
-"""Longer texts of an identity are digests or lists, which say nothing in a refusal."""
+"""Letters of an identity that a refusal shows; of longer texts only the parts that differ, digests left out."""
 
 
 class Checkpoint:
@@ -62,12 +63,18 @@ class Checkpoint:
             parts.append(_unpacked(self._file.read(size)))
         if not parts:
             return None
+        parts.reverse()  # of two rows of one number the later one counts: the other had failed
         numbers, first = np.unique(np.concatenate([part.numbers for part in parts]), return_index=True)
-        errors = {number: said for part in reversed(parts) for number, said in part.errors.items()}
         scores, days = (
             np.concatenate(arrays)[first] for arrays in ([p.scores for p in parts], [p.days for p in parts])
         )
-        return Rows(numbers, scores, days, dict(sorted(errors.items())))
+        owner = np.repeat(np.arange(len(parts)), [len(part.numbers) for part in parts])[first]
+        errors = {
+            int(number): parts[part].errors[int(number)]
+            for number, part in zip(numbers, owner, strict=True)
+            if int(number) in parts[part].errors
+        }
+        return Rows(numbers, scores, days, errors)
 
     def add(self, rows: Rows) -> None:
         """Append rows; when this returns they are on the disk and survive the process and the machine's power.
@@ -127,10 +134,15 @@ class Checkpoint:
             os.fsync(self._file.fileno())
 
 
-def _opened(path: Path) -> IO[bytes]:
-    """Return the file, open for reading and writing, made if absent and never emptied; unbuffered."""
+def check_folder(path: Path) -> None:
+    """Refuse a checkpoint in a folder that does not exist."""
     if not path.parent.is_dir():
         refuse("checkpoint", f"{path}, in a folder that is not there", "make the folder first")
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Return the file, open for reading and writing, made if absent and never emptied; unbuffered."""
+    check_folder(path)
     try:
         return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
     except OSError as problem:
@@ -156,11 +168,19 @@ def _same(path: Path, there: dict[str, str], identity: dict[str, str]) -> None:
     names = [name for name in {**identity, **there} if there.get(name) != identity.get(name)]
     if not names:
         return
-    said = []
-    for name in names:
-        texts = there.get(name, "none"), identity.get(name, "none")
-        said.append(f"{name} ({texts[0]} there, {texts[1]} here)" if max(map(len, texts)) <= _SHOWN else name)
-    refuse(f"checkpoint {path}", f"the file of a sweep with other {', '.join(said)}", "name another file, or remove it")
+    said = ", ".join(name + _difference(there.get(name, "none"), identity.get(name, "none")) for name in names)
+    refuse(f"checkpoint {path}", f"the file of a sweep with other {said}", "name another file, or remove it")
+
+
+def _difference(there: str, here: str) -> str:
+    """Return " (1 there, 2 here)"; of long texts, such as records, what one has and the other has not."""
+    if max(len(there), len(here)) > _SHOWN:
+        parts = [re.split(r",? |[(),]+", text.rstrip(")")) for text in (there, here)]
+        there, here = (
+            " ".join(part for part in own if part not in other) or "none"
+            for own, other in ((parts[0], parts[1]), (parts[1], parts[0]))
+        )
+    return f" ({there} there, {here} here)" if max(len(there), len(here)) <= _SHOWN else ""
 
 
 def _frames(file: IO[bytes], start: int) -> Iterator[tuple[int, int]]:

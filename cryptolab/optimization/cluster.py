@@ -54,7 +54,9 @@ def check_executor(executor: Any) -> None:
         from distributed import Client
     except ModuleNotFoundError:
         received = f"{executor!r}" if isinstance(executor, str) else f"a {type(executor).__name__}"
-        refuse("executor", f"{received}, without the package distributed", "run pip install cryptolab[dask]")
+        refuse(
+            "executor", f"{received}, without the package distributed", "install the extra: pip install -e '.[dask]'"
+        )
     if isinstance(executor, str):
         return
     if not isinstance(executor, Client):

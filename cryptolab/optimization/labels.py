@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cryptolab.bars import symbol_name
 from cryptolab.checks import known_keys, refuse
 from cryptolab.optimization.grid import Grid
 from cryptolab.optimization.scales import listed, shown
@@ -48,15 +49,25 @@ def row_number(grid: Grid, symbols: Sequence[str], named: Any) -> int:
     label of the table, or the value itself where the table has one level. Raises InputError, with the nearest, for what
     is not in the grid.
     """
-    given = _mapping(levels(grid, symbols), named)
+    given = dict(_mapping(levels(grid, symbols), named))
     axes: dict[str, Sequence[Any]] = {SYMBOL: symbols, **grid.axes} if len(symbols) > 1 else dict(grid.axes)
     known_keys("parameter of this sweep", given, axes)
     missing = [name for name, axis in axes.items() if name not in given and len(axis) > 1]
     if missing:
-        refuse("params", listed(dict(given)) or "nothing", f"name {', '.join(missing)} as well")
+        refuse("params", listed(given) or "nothing", f"name {', '.join(missing)} as well")
+    if len(symbols) > 1:
+        given[SYMBOL] = known_symbol(symbols, given[SYMBOL])
     places = {name: _place(name, axis, given[name]) if name in given else 0 for name, axis in axes.items()}
     symbol = places.pop(SYMBOL) if len(symbols) > 1 else 0
     return symbol * len(grid) + _set_number(grid, places)
+
+
+def known_symbol(symbols: Sequence[str], named: Any) -> Any:
+    """Return the one of `symbols` that an alias (`BTCUSDT`, `btc/usdt`) means; what means none stays as written."""
+    if named in symbols or not isinstance(named, str) or not named.strip():
+        return named
+    name = symbol_name(named)
+    return name if name in symbols else named
 
 
 def _mapping(names: Sequence[str], named: Any) -> Mapping[str, Any]:

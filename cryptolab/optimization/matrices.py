@@ -6,7 +6,7 @@
     sweep(held, bars)                             one boolean matrix: long while True, as with `long_while`
 
 The levels of the columns are the parameters; an unnamed one is called `column`. Rows are those of the frame, unpriced
-ones included, or its real bars.
+ones included, or its real bars. Arrays, and frames whose index only counts their rows, are taken by position.
 """
 
 from __future__ import annotations
@@ -78,6 +78,14 @@ class MatrixSource:
         columns = {name: axis_array(values) for name, values in self._columns.items()}
         return Grid(columns, {name: tuple(dict.fromkeys(values)) for name, values in self._columns.items()})
 
+    def check(self, bars: Bars) -> None:
+        """Refuse, with an InputError, bars whose rows these are not: neither the real bars nor all of their frame's."""
+        try:
+            self._rows(bars)
+        except InputError as problem:
+            # the sentence of Signals' door, said of the matrices
+            raise type(problem)(f"matrices on {bars.symbol}: {str(problem).partition(': ')[2]}") from None
+
     def signals(self, bars: Bars, values: dict[str, Any]) -> Signals:
         """Return the signals of the column with these values, one row per real bar.
 
@@ -131,23 +139,29 @@ def as_source(strategy: Any) -> MatrixSource:
     if kind.__module__.startswith("vectorbt") and hasattr(strategy, "orders"):
         instead = "give the entries and exits it was made from, as in sweep((entries, exits), data)"
         refuse("strategy", "a vectorbt Portfolio, which holds orders and no signals", instead)
+    received = f"a {kind.__name__}"
     if isinstance(strategy, Signals) or not hasattr(strategy, "entries"):
         instead = "give a strategy, its name, a function f(bars, ...), or (entries, exits)"
-        refuse("strategy", f"a {kind.__name__}", instead)
+        refuse("strategy", received, instead)
     if not hasattr(strategy, "exits"):
-        refuse("strategy", f"a {kind.__name__} with entries and no exits", "give both, as in (entries, exits)")
+        refuse("strategy", f"{received} with entries and no exits", "give both, as in (entries, exits)")
     return MatrixSource({name: getattr(strategy, name, None) for name in FLAGS})
 
 
 def _one_index(given: Mapping[str, Any]) -> pd.Index | None:
-    """Return the index of those that have one; refused where two differ."""
+    """Return the index of those that have one; refused where two differ. One that only counts the rows is none."""
     found: pd.Index | None = None
     for name, value in given.items():
-        if isinstance(value, pd.DataFrame | pd.Series):
+        if isinstance(value, pd.DataFrame | pd.Series) and not _counting(value.index):
             if found is not None and not found.equals(value.index):
                 refuse(f"matrix {name!r}", "an index of its own", "give all matrices on the bars' index")
             found = value.index
     return found
+
+
+def _counting(index: pd.Index) -> bool:
+    """Whether an index is what pandas makes up where none is given: 0, 1, 2 and on."""
+    return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
 
 
 def _one_header(given: Mapping[str, Any]) -> pd.Index | None:

@@ -12,7 +12,7 @@ from cryptolab.checks import refuse, whole
 
 UNITS = {"": 1, "B": 1} | {
     f"{letter}{ending}": base**power
-    for power, letter in enumerate("KMGT", start=1)
+    for power, letter in enumerate("KMGTP", start=1)
     for ending, base in (("", 1000), ("B", 1000), ("IB", 1024))
 }
 """Bytes by unit, in capital letters: MB is a million, MiB is 1,048,576."""
@@ -39,7 +39,7 @@ def parse_memory(value: int | str | None) -> int | None:
 
 def written(count: int) -> str:
     """Return bytes as a size that `parse_memory` reads, rounded up: "1.24 GB", "357 MB", "12 KB"."""
-    for unit, digits in (("GB", 2), ("MB", 0), ("KB", 0)):
+    for unit, digits in (("PB", 2), ("TB", 2), ("GB", 2), ("MB", 0), ("KB", 0)):
         if count >= UNITS[unit]:
             step = 10**digits
             return f"{math.ceil(count * step / UNITS[unit]) / step:,.{digits}f} {unit}"

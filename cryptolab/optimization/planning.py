@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 
 from cryptolab.backtesting.metrics import Metrics
-from cryptolab.backtesting.scoring import BYTES_PER_BAR, WORKING_BYTES_PER_BAR
+from cryptolab.backtesting.scoring import BYTES_PER_BAR, working_bytes
 from cryptolab.checks import refuse
 from cryptolab.kernels.scoring import SCORE
 from cryptolab.optimization.grid import Grid
@@ -25,6 +25,8 @@ from cryptolab.optimization.memory import default_budget, written
 
 CHUNK_SECONDS = 0.5
 """Work per chunk: a checkpoint, Ctrl-C and the progress bar see whole chunks."""
+CHUNK_AT_LEAST = 0.01
+"""Less work than that takes as long to hand over as to do."""
 CHUNKS_PER_THREAD = 8
 """At least that many, where there are rows enough: the last ones are to end at about the same time."""
 MEMO_AIM, MEMO_AIM_PER_BAR = 96_000_000, 60 * 8
@@ -34,7 +36,6 @@ more. Tiles are cheap, and memory is others' as well."""
 _MOST_CHUNKS = 100_000  # per symbol; each costs a hundred bytes and a message
 _WHOLE = 64  # rules of one strategy set that are not shared among chunks: the signals would be computed again
 _ROUNDING = 1e-6  # of a column: what fits exactly must not miss by a float's last bit
-_ATR_BYTES_PER_BAR = 8
 _FIRST_SET_MAY_MISS = 4 * 8  # bytes per bar: columns that only other sets than the first compute
 
 
@@ -100,70 +101,73 @@ def make_plan(
     """
     axes = _axes(grid, inner, todo, probe)
     most = max(bars_per_symbol)
-    needs = _needs(grid, bars_per_symbol, probe, blocks)
     limit = default_budget() if budget is None else budget
-    threads = _threads(needs, threads, limit, budget is None)
-    free = limit - sum(needs.parts(threads, 0).values())
+    options = [_needs(grid, bars_per_symbol, probe, blocks, count) for count in range(1, threads + 1)]
+    needs = _most_threads(options, limit, budget is None)
+    threads = needs.threads
+    free = limit - sum(needs.parts(0).values())
     by_bar = needs.known * most / bars_per_symbol[0]
     cells = math.prod(len(grid.axes[name]) for name in inner) * math.prod(axis.count for axis in axes)
     returning, passing = _live(axes, probe.column, threads, min(1.0, len(np.unique(todo % len(grid))) / cells))
     wanted = max(math.ceil(by_bar * (returning + passing)), needs.known * most * _FIRST_SET_MAY_MISS)
     aim = needs.known * max(MEMO_AIM, MEMO_AIM_PER_BAR * most)
-    memo = max(needs.smallest(threads), min(wanted, free if budget is not None else min(free, aim)))
+    memo = max(needs.smallest, min(wanted, free if budget is not None else min(free, aim)))
     tiles = _tiles(axes[1:], memo / by_bar, passing, threads)
     order = _ordered(len(grid), axes, tiles, todo)
     seconds = [max(probe.seconds, 1e-9) * bars / bars_per_symbol[0] for bars in bars_per_symbol]
     chunks = _chunks(order, len(grid), axes, seconds, threads)
-    return Plan(threads, memo // needs.known, chunks, needs.parts(threads, memo), limit)
+    return Plan(threads, memo // needs.known, chunks, needs.parts(memo), limit)
 
 
 @dataclass(frozen=True)
 class _Needs:
-    """Bytes of a sweep: results, market tables, working arrays of each thread, the first set's columns; and of how
-    many symbols tables and columns are held at once."""
+    """Bytes of a sweep with so many threads: results, market tables, working arrays of each thread, the first set's
+    columns; and of how many symbols tables and columns are held at once."""
 
+    threads: int
     known: int
     results: int
     tables: int
     each: int
     column: int
 
-    def smallest(self, threads: int) -> int:
-        """Return the least that memos can work with: what each thread uses, and one set's columns to share."""
-        return (threads + 1) * self.column
+    @property
+    def smallest(self) -> int:
+        """The least that memos can work with: what each thread uses, and one set's columns to share."""
+        return (self.threads + 1) * self.column
 
-    def parts(self, threads: int, memo: int) -> dict[str, int]:
+    def parts(self, memo: int) -> dict[str, int]:
         return {
-            "results": self.results, "market tables": self.tables, "working arrays": threads * self.each,
+            "results": self.results, "market tables": self.tables, "working arrays": self.threads * self.each,
             "indicator columns": memo,
         }  # fmt: skip
 
 
-def _needs(grid: Grid, bars_per_symbol: Sequence[int], probe: Probe, blocks: int) -> _Needs:
+def _needs(grid: Grid, bars_per_symbol: Sequence[int], probe: Probe, blocks: int, threads: int) -> _Needs:
     most = max(bars_per_symbol)
     scale = most / bars_per_symbol[0]
-    known = min(2, len(bars_per_symbol))  # the last chunks of one symbol run beside the first of the next
+    # each thread may be at another symbol, where these have a chunk or two each; a symbol is left with its last chunk
+    held = sorted(bars_per_symbol, reverse=True)[:threads]
+    known = len(held)
     row = SCORE.itemsize + blocks * 3 * 8 + 8 * len(Metrics._fields)
     row += sum(column.itemsize for column in grid.columns.values())
     return _Needs(
+        threads=threads,
         known=known,
         results=len(grid) * len(bars_per_symbol) * row,
-        tables=known * most * (BYTES_PER_BAR + _ATR_BYTES_PER_BAR),
-        each=math.ceil(probe.peak * scale) + WORKING_BYTES_PER_BAR * most,
+        tables=sum(held) * BYTES_PER_BAR,
+        each=math.ceil(probe.peak * scale) + working_bytes(most),
         column=known * math.ceil(probe.column * scale),
     )
 
 
-def _threads(needs: _Needs, threads: int, limit: int, by_default: bool) -> int:
-    """Return how many threads fit into the limit, at most those asked for; refuse when not even one does."""
-    while True:
-        parts = needs.parts(threads, needs.smallest(threads))
-        total = sum(parts.values())
-        if total <= limit:
-            return threads
-        if threads == 1:
-            break
-        threads -= 1
+def _most_threads(options: list[_Needs], limit: int, by_default: bool) -> _Needs:
+    """Return the last of the options, one thread more each, that fits into the limit; refuse when not even one does."""
+    fitting = [needs for needs in options if sum(needs.parts(needs.smallest).values()) <= limit]
+    if fitting:
+        return fitting[-1]
+    parts = options[0].parts(options[0].smallest)
+    total = sum(parts.values())
     said = ", ".join(f"{part} {written(size)}" for part, size in parts.items())
     half = " (half of what is available)" if by_default else ""
     refuse(
@@ -261,7 +265,8 @@ def _chunks(
     """Cut the order into chunks of one symbol each; seconds: work per row of each symbol."""
     symbols = order // sets
     total = float(np.array(seconds)[symbols].sum())
-    work = min(CHUNK_SECONDS, total / (threads * CHUNKS_PER_THREAD))
+    even = max(total / (threads * CHUNKS_PER_THREAD), min(CHUNK_AT_LEAST, total / (2 * threads)))
+    work = min(CHUNK_SECONDS, even)
     chunks: list[np.ndarray] = []
     for symbol in np.unique(symbols):
         first, end = np.searchsorted(symbols, [symbol, symbol + 1])

@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from types import TracebackType
 from typing import Any
+
+from cryptolab.optimization.view import rate, seconds
+from cryptolab.screen import watched
 
 _QUIET = 1.0
 """Seconds before anything is shown."""
 _LINE_EVERY = 30.0
 """Seconds between log lines."""
 
-_log = logging.getLogger("cryptolab.sweep")
-
-
-def watched() -> bool:
-    """Whether a person sees the progress: a terminal, or a notebook's front end."""
-    return in_notebook() or sys.stderr.isatty()
-
-
-def in_notebook() -> bool:
-    """Whether this process is a notebook's kernel."""
-    if "ipykernel" in sys.modules and "IPython" in sys.modules:
-        shell = sys.modules["IPython"].get_ipython()
-        return getattr(shell, "kernel", None) is not None
-    return False
+log = logging.getLogger("cryptolab.sweep")
 
 
 class Progress:
     """Counts finished rows. shown: True draws a bar, None does where a person watches and else logs, False is silent.
 
-    total: rows in all, those included that a checkpoint had.
+    total: rows in all, those included that a checkpoint had. Rates are those of the whole sweep so far: rows come in
+    chunks, so that what the last moment brought says little.
     """
 
     def __init__(self, total: int, shown: bool | None) -> None:
@@ -62,24 +52,25 @@ class Progress:
         now = time.monotonic()
         passed = max(now - self._begin, 1e-9)
         if self._shown and passed > _QUIET:
-            self._draw(rows, self._bars / passed)
+            self._draw(passed)
         elif self._logged and now - self._last > _LINE_EVERY:
             self._last = now
             left = passed / max(self._done - self._earlier, 1) * (self._total - self._done)
-            _log.info(
-                "sweep: %d of %d sets, %.2g bars/s, %.0f s left", self._done, self._total, self._bars / passed, left
-            )
+            speed = f"{rate(self._bars / passed)} bar-simulations a second"
+            log.info("sweep: %s of %s sets, %s, %s left", f"{self._done:,}", f"{self._total:,}", speed, seconds(left))
 
-    def _draw(self, rows: int, rate: float) -> None:
-        if self._bar is None:
+    def _draw(self, passed: float) -> None:
+        begins = self._bar is None
+        if begins:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=self._total, initial=self._earlier, unit=" sets", leave=False)
-            self._bar.start_t = self._begin_of_clock()
-            rows = self._done - self._earlier
-        self._bar.set_postfix_str(f"{rate:.2g} bars/s", refresh=False)
-        self._bar.update(rows)
-
-    def _begin_of_clock(self) -> float:
-        """Return when the sweep began on the bar's clock: the bar itself comes later."""
-        return time.time() - (time.monotonic() - self._begin)
+            # a delay keeps it from drawing before it knows when the sweep began and how much is done; smoothing=0 has
+            # it divide all rows by all the time, miniters=1 has it draw after a slow chunk too
+            self._bar = tqdm(
+                total=self._total, initial=self._earlier, unit=" sets", leave=False, smoothing=0, miniters=1, delay=1e-9
+            )
+            self._bar.start_t = time.time() - passed
+        self._bar.set_postfix_str(f"{rate(self._bars / passed)} bars/s", refresh=False)
+        self._bar.update(self._done - self._bar.n)
+        if begins:
+            self._bar.refresh()

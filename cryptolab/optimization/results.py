@@ -58,7 +58,7 @@ class SweepResult:
 
     task: what was run. rows: the scores as they were computed, by row number. metrics: the columns of `table`; every
     other metric can still be asked for by name. seconds: how long it took. resumed: rows that came from a checkpoint.
-    ended: why it is unfinished, where nobody interrupted it.
+    ended: why it stopped, where nobody interrupted it.
     """
 
     def __init__(
@@ -100,11 +100,11 @@ class SweepResult:
         """Return the row with the best value of `metric`: the first of equal ones; NaN never wins.
 
         smallest: whether the smaller value is the better one. By default it is for longest_drawdown, volatility,
-        turnover and fees_paid. symbol: one of several. Raises InputError where no row has a value.
+        turnover and fees_paid. symbol: one of several, or an alias. Raises InputError where no row has a value.
         """
         order = self._ranking(metric, smallest, symbol)
         if not len(order):
-            refuse("best", f"no row with a {metric}", "choose a metric that is defined, or other sets")
+            refuse("best", f"no row where {metric} is defined", "choose another metric, or other sets")
         return self._row(int(self.rows.numbers[order[0]]))
 
     def top(
@@ -146,7 +146,9 @@ class SweepResult:
         by_set = pd.Series(self.values(metric)[keep]).groupby(number).median()
         scores = np.full(len(self.task.grid), np.nan)
         scores[by_set.index] = by_set
-        return measure(self.task.grid, metric, scores, smallest)
+        several = self.symbols if len(self.symbols) > 1 else ()
+        of = (labels.known_symbol(self.symbols, symbol),) if several and symbol else several
+        return measure(self.task.grid, metric, scores, smallest, symbols=of)
 
     def params(self, row: Any) -> dict[str, Any]:
         """Return the parameters of a row as plain values, with `symbol` where there are several.
@@ -178,7 +180,8 @@ class SweepResult:
         """Write levels, metrics, errors and daily sums per block to a Parquet file, whole or not at all; return it.
 
         `pandas.read_parquet` gives the table back, with three columns of lists more (`days_count`, `days_sum`,
-        `days_squares`); its metadata under `cryptolab.sweep` says what was run.
+        `days_squares`); its metadata under `cryptolab.sweep` says what was run. A single level comes back as a plain
+        Index of that name, and a level of mixed kinds of values, or of objects, as text.
         """
         facts = {"identity": self.task.identity(), "complete": self.complete, "rows": len(self), "wanted": self._wanted}
         return storage.write(self._table, self.rows.days, facts, path)
@@ -204,12 +207,10 @@ class SweepResult:
     def run(self) -> view.Run:
         """What was run, in names and numbers."""
         bars = self.task.bars
-        lengths = np.array([len(part) for part in bars])
-        simulations = int(lengths[self.rows.numbers // len(self.task.grid)].sum())
         return view.Run(
-            self.task.source.name, self.symbols, tuple(part.timeframe for part in bars), int(lengths.sum()),
-            len(self.task.grid), len(self), self._wanted, self.resumed, simulations, self.seconds, self.complete,
-            self.ended,
+            self.task.source.name, self.symbols, tuple(part.timeframe for part in bars), sum(map(len, bars)),
+            len(self.task.grid), len(self), self._wanted, self.resumed, self.task.simulations(self.rows.numbers),
+            self.seconds, self.complete, len(self.rows.errors), self.ended,
         )  # fmt: skip
 
     @cached_property
@@ -241,7 +242,7 @@ class SweepResult:
         """Return the places of one symbol's rows, of all without one."""
         if symbol is None:
             return np.arange(len(self))
-        wanted = self.symbols.index(one_of("symbol", symbol, self.symbols))
+        wanted = self.symbols.index(one_of("symbol", labels.known_symbol(self.symbols, symbol), self.symbols))
         return np.flatnonzero(self.rows.numbers // len(self.task.grid) == wanted)
 
     def _ranking(self, metric: str, smallest: bool | None, symbol: str | None) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""A sweep's table as a Parquet file that pandas reads back: the levels, the metrics, and the daily sums per block."""
+"""A sweep's table as a Parquet file that pandas reads back: the levels, the metrics, and the daily sums per block.
+
+pandas has no way to say in a file that an index of one level is a MultiIndex: it comes back as a plain Index.
+"""
 
 from __future__ import annotations
 

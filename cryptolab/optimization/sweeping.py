@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,11 +24,12 @@ import pandas as pd
 
 from cryptolab.backtesting import Costs, Risk
 from cryptolab.backtesting.metrics import Metrics
+from cryptolab.backtesting.records import given
 from cryptolab.bars import Bars, as_bars
-from cryptolab.checks import known_keys, number, one_of, refuse, unknown_name, whole
+from cryptolab.checks import flag, known_keys, number, one_of, refuse, unknown_name, whole
 from cryptolab.errors import RunError
 from cryptolab.kernels.scoring import SCORE
-from cryptolab.optimization.checkpoint import Checkpoint
+from cryptolab.optimization.checkpoint import Checkpoint, check_folder
 from cryptolab.optimization.cluster import check_executor, run_dask
 from cryptolab.optimization.conditions import conditions, holds
 from cryptolab.optimization.grid import Grid, make_grid, product_with
@@ -35,11 +37,13 @@ from cryptolab.optimization.local import run_local
 from cryptolab.optimization.matrices import MatrixSource, as_source
 from cryptolab.optimization.memory import parse_memory
 from cryptolab.optimization.planning import Plan, make_plan
-from cryptolab.optimization.progress import Progress
+from cryptolab.optimization.progress import Progress, log
 from cryptolab.optimization.results import SweepResult
-from cryptolab.optimization.task import Rows, Source, StrategySource, Task, check_rules, probe
+from cryptolab.optimization.task import Rows, Source, StrategySource, Task, check_sets, probe
 from cryptolab.signal_generator import Strategy, get_strategy
 
+RESERVED = (*Metrics._fields, "symbol", "error", "days_count", "days_sum", "days_squares")
+"""Names of the table's own levels and columns."""
 Data = Bars | pd.DataFrame | Mapping[str, Any] | list[Any] | tuple[Any, ...]
 
 
@@ -85,69 +89,91 @@ def sweep(
     """
     begin = time.perf_counter()
     columns = _metrics(metrics)
-    budget = parse_memory(memory)
-    threads = whole("n_jobs", n_jobs, low=1) if n_jobs is not None else os.cpu_count() or 1
+    how = _How(
+        threads=_cores() if n_jobs is None else whole("n_jobs", n_jobs, low=1), budget=parse_memory(memory),
+        executor=executor, checkpoint=_path(checkpoint),
+        progress=None if progress is None else flag("progress", progress),
+    )  # fmt: skip
     if executor is not None:
         check_executor(executor)
-    source = _source(strategy)
-    symbols = _symbols(data)
-    sets = _sets(source, grid, where, samples, seed, budget)
-    if len(symbols) > 1 and "symbol" in sets.columns:
-        refuse("grid 'symbol'", "a name that the table needs for its symbols", "rename the strategy's parameter")
+    source, symbols = _source(strategy), _symbols(data)
+    sets = _sets(source, symbols, grid, where, samples, seed, how.budget)
     task = Task(
-        source, symbols, sets, *_owners(source, sets), costs or Costs(), risk or Risk(),
+        source, symbols, sets, *_owners(source, sets), given("costs", costs, Costs), given("risk", risk, Risk),
         number("initial_capital", initial_capital, above=0), whole("blocks", blocks, low=1, high=10_000),
         one_of("on_error", on_error, ("record", "raise")),
     )  # fmt: skip
-    check_rules(task)
-    with Checkpoint(checkpoint, task.identity()) if checkpoint is not None else contextlib.nullcontext() as kept:
-        return _run(task, columns, threads, budget, executor, kept, progress, begin)
+    check_sets(task)
+    book, resumed, ended = _run(task, how)
+    rows = book.rows()
+    if rows.errors:
+        first = next(iter(rows.errors.values()))
+        if len(rows.errors) == book.wanted:
+            what = "the only set failed" if book.wanted == 1 else f"all {book.wanted:,} sets failed, the first"
+            raise RunError(f"sweep: {what}: {first}")
+        log.warning("sweep: %d of %d sets failed, the first: %s", len(rows.errors), len(rows.numbers), first)
+    seconds = time.perf_counter() - begin
+    return SweepResult(task, rows, metrics=columns, seconds=seconds, ended=ended, resumed=resumed)
 
 
-def _run(
-    task: Task, columns: tuple[str, ...], threads: int, budget: int | None, executor: Any, kept: Checkpoint | None,
-    progress: bool | None, begin: float,
-) -> SweepResult:  # fmt: skip
-    """Plan the rows that are not there yet, compute them, and return all."""
-    book = _Book(task)
-    earlier = kept.finished() if kept is not None else None
-    if earlier is not None:
-        book.add(earlier)
-    todo = book.missing()
-    stopped, ended = threading.Event(), ""
-    if len(todo):
-        measured = probe(task, int(todo[0]) % len(task.grid))
-        inner = (*task.costs_names, *task.risk_names)
-        lengths = [len(bars) for bars in task.bars]
-        plan = make_plan(
-            task.grid, lengths, inner, todo, measured, threads=threads, budget=budget, blocks=task.blocks
-        )  # fmt: skip
+@dataclass(frozen=True)
+class _How:
+    """Where and how rows are computed; it changes none of them."""
+
+    threads: int
+    budget: int | None
+    executor: Any
+    checkpoint: Path | None
+    progress: bool | None
+
+
+def _run(task: Task, how: _How) -> tuple[_Book, int, str]:
+    """Compute what the checkpoint does not have. Returns all rows, how many it had, and why some are missing, if they
+    are and nobody interrupted the sweep."""
+    book, stopped = _Book(task), threading.Event()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_interruptible(stopped))
+        planned = None
+        if how.checkpoint is None or not how.checkpoint.exists():
+            planned = _planned(task, book.missing(), how)  # before the file is made: a refusal leaves none behind
+        kept = stack.enter_context(Checkpoint(how.checkpoint, task.identity())) if how.checkpoint is not None else None
+        earlier = kept.finished() if kept is not None else None
+        if earlier is not None:
+            book.add(earlier, failed=False)  # what failed may have been the machine's fault: it is tried again
+        resumed, todo = len(book), book.missing()
+        if not len(todo) or stopped.is_set():
+            return book, resumed, ""
+        running, plan = planned or _planned(task, todo, how)
         try:
-            with Progress(len(task.grid) * len(task.bars), progress) as shown, _interruptible(stopped):
-                shown.already(len(book))
-                for rows in _computed(task.with_memo(plan.memo), plan, executor, stopped):
+            with Progress(book.wanted, how.progress) as shown:
+                shown.already(resumed)
+                for rows in _computed(running, plan, how.executor, stopped):
                     book.add(rows)
                     if kept is not None:
                         kept.add(rows)
-                    shown.add(len(rows.numbers), sum(lengths[n // len(task.grid)] for n in rows.numbers.tolist()))
+                    shown.add(len(rows.numbers), task.simulations(rows.numbers))
         except RunError as problem:  # the cluster is gone, or the checkpoint's disk is full: what is finished stays
-            if not len(book):
+            if not len(book) or task.on_error == "raise":
                 raise
-            ended = str(problem)
-    rows = book.rows()
-    if rows.errors and len(rows.errors) == len(rows.numbers):
-        first = rows.errors[min(rows.errors)]
-        raise RunError(f"sweep: all {len(rows.errors):,} sets failed, the first: {first}")
-    resumed = 0 if earlier is None else len(earlier.numbers)
-    seconds = time.perf_counter() - begin
-    return SweepResult(task, rows, metrics=columns, seconds=seconds, ended=ended, resumed=resumed)
+            return book, resumed, str(problem)
+    return book, resumed, ""
+
+
+def _planned(task: Task, todo: np.ndarray, how: _How) -> tuple[Task, Plan]:
+    """Return the task with memos, and the plan for the rows `todo`."""
+    measured, ready = probe(task, todo)
+    plan = make_plan(
+        task.grid, [len(bars) for bars in task.bars], (*task.costs_names, *task.risk_names), todo, measured,
+        threads=how.threads, budget=how.budget, blocks=task.blocks,
+    )  # fmt: skip
+    return task.with_memo(plan.memo, ready), plan
 
 
 class _Book:
     """The finished rows so far, in a table with room for all."""
 
     def __init__(self, task: Task) -> None:
-        count = len(task.grid) * len(task.bars)
+        self.wanted = count = len(task.grid) * len(task.bars)
         self._there = np.zeros(count, bool)
         self._scores = np.zeros(count, SCORE)
         self._days = np.zeros((count, task.blocks, 3))
@@ -156,7 +182,11 @@ class _Book:
     def __len__(self) -> int:
         return int(self._there.sum())
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: Rows, failed: bool = True) -> None:
+        """Enter rows; failed: also those that failed."""
+        if not failed and rows.errors:
+            sound = ~np.isin(rows.numbers, list(rows.errors))
+            rows = Rows(rows.numbers[sound], rows.scores[sound], rows.days[sound], {})
         self._there[rows.numbers] = True
         self._scores[rows.numbers] = rows.scores
         self._days[rows.numbers] = rows.days
@@ -188,6 +218,7 @@ def _interruptible(stop: threading.Event) -> Iterator[None]:
     def first(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, before)
         stop.set()
+        print("sweep: the sets under way are finished; Ctrl-C again stops at once.", file=sys.stderr)
 
     if not callable(before):  # ignored, as behind nohup, or not Python's
         yield
@@ -202,6 +233,8 @@ def _interruptible(stop: threading.Event) -> Iterator[None]:
 def _metrics(metrics: Iterable[str] | None) -> tuple[str, ...]:
     if metrics is None:
         return Metrics._fields
+    if not isinstance(metrics, Iterable):
+        refuse("metrics", repr(metrics), "give names, as in ['sharpe_ratio', 'max_drawdown']")
     names = tuple([metrics] if isinstance(metrics, str) else metrics)
     known_keys("metric", names, Metrics._fields)
     if not names:
@@ -236,9 +269,24 @@ def _symbols(data: Data) -> tuple[Bars, ...]:
     return symbols
 
 
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _path(checkpoint: Any) -> Path | None:
+    if checkpoint is None:
+        return None
+    if not isinstance(checkpoint, str | os.PathLike):
+        refuse("checkpoint", f"a {type(checkpoint).__name__}", "name a file, as in 'trend.sweep'")
+    check_folder(Path(checkpoint))
+    return Path(checkpoint)
+
+
 def _sets(
-    source: Source, grid: Mapping[str, Any] | None, where: Any, samples: int | None, seed: int, budget: int | None
-) -> Grid:
+    source: Source, symbols: tuple[Bars, ...], grid: Mapping[str, Any] | None, where: Any, samples: int | None,
+    seed: int, budget: int | None,
+) -> Grid:  # fmt: skip
     """Return the sets of parameters, their names checked before anything is built."""
     if isinstance(grid, Mapping):
         _check_names(source, grid)
@@ -246,9 +294,14 @@ def _sets(
         if grid is None:
             refuse("grid", "none", f"give one, as in {{{next(iter(source.parameters), 'name')!r}: [...]}}")
         return make_grid(grid, where=where, samples=samples, seed=seed, limit_bytes=budget)
+    _check_names(source, source.parameters)
+    for bars in symbols:
+        source.check(bars)
+    if samples is not None:
+        refuse("samples", f"{samples} with matrices", "leave it out: their columns are the sets")
     sets = source.own_grid()
     if grid:
-        sets = product_with(sets, make_grid(grid, samples=samples, seed=seed, limit_bytes=budget))
+        sets = product_with(sets, make_grid(grid, seed=seed, limit_bytes=budget))
     keep = holds(conditions(where, list(sets.columns)), sets.columns)
     if not keep.any():
         refuse("where", f"conditions that none of {len(sets):,} sets satisfies", "write others")
@@ -256,16 +309,16 @@ def _sets(
 
 
 def _check_names(source: Source, names: Iterable[str]) -> None:
-    """Refuse a name that nothing has, and one that is both the strategy's and a rule's."""
-    rules = [field.name for record in (Costs, Risk) for field in fields(record)]
+    """Refuse a name that nothing has, that two have, or that the table needs for itself."""
+    rules = [*_names(Costs), *_names(Risk)]
     for name in names:
         if name in source.parameters and name in rules:
-            refuse(
-                f"grid {name!r}", f"a name that {source.name} and {'Costs' if name in _names(Costs) else 'Risk'} have",
-                "rename the strategy's parameter",
-            )  # fmt: skip
+            owner = "Costs" if name in _names(Costs) else "Risk"
+            refuse(f"grid {name!r}", f"a name that both {source.name} and {owner} have", "rename the strategy's")
         if name not in source.parameters and name not in rules:
             unknown_name(f"parameter of {source.name}, Costs or Risk", name, [*source.parameters, *rules])
+        if name in RESERVED:
+            refuse(f"grid {name!r}", "a name that the table has for a column of its own", "rename the parameter")
 
 
 def _owners(source: Source, grid: Grid) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:

@@ -18,19 +18,24 @@ import numpy as np
 
 from cryptolab import __version__
 from cryptolab.backtesting import BacktestEngine, BacktestResult, Costs, Risk
-from cryptolab.backtesting.backtest_engine import allowed
-from cryptolab.backtesting.scoring import Scorer
+from cryptolab.backtesting.backtest_engine import check_rules
+from cryptolab.backtesting.scoring import MOST_ORDERS, Scorer, Scoring
 from cryptolab.bars import Bars, Memo
-from cryptolab.errors import InputError
+from cryptolab.errors import InputError, RunError
 from cryptolab.kernels.scoring import SCORE
 from cryptolab.optimization.grid import Grid
 from cryptolab.optimization.planning import Probe, probing_sets
 from cryptolab.signal_generator import Signals, Strategy
+from cryptolab.sources import whole_digest_of
 
 _SCORING = 0.5e-9
 """Seconds a bar that scoring takes, roughly."""
 _QUICK = 0.25
 """Seconds up to which a strategy is called a few times more, to learn what it leaves in the memo."""
+_FEW = 16
+"""Rows below which it is not: it would take longer than what is learnt saves."""
+_TRIES = 8
+"""Sets that are tried until one does not fail."""
 
 
 class Source(Protocol):
@@ -53,11 +58,12 @@ class StrategySource:
     def __init__(self, strategy: Strategy) -> None:
         self.strategy = strategy
         self.name, self.parameters = strategy.name, strategy.parameters
+        self._digest = whole_digest_of(strategy.function)
 
     @property
     def digest(self) -> str:
-        """The hash of its source."""
-        return self.strategy.source_hash
+        """The hash of its text and of what that uses outside itself."""
+        return self._digest
 
     def signals(self, bars: Bars, values: dict[str, Any]) -> Signals:
         """Return the strategy's signals; raises what it raises."""
@@ -112,6 +118,11 @@ class Task:
         parts = [self.bars[symbol].symbol] if len(self.bars) > 1 else []
         return ", ".join(parts + [f"{name}={value!r}" for name, value in self.grid.params(place).items()])
 
+    def simulations(self, numbers: np.ndarray) -> int:
+        """Return how many bars these rows simulate."""
+        lengths = np.array([len(bars) for bars in self.bars])
+        return int(lengths[numbers // len(self.grid)].sum())
+
     def identity(self) -> dict[str, str]:
         """Return what two sweeps must agree on for the rows of one to be those of the other."""
         grid = hashlib.sha256()
@@ -129,9 +140,30 @@ class Task:
             "version": f"{__version__} {hashlib.sha256(repr(SCORE.descr).encode()).hexdigest()[:8]}",
         }
 
-    def with_memo(self, memo: int) -> Task:
-        """Return the same task on bars that remember up to `memo` bytes each, apart from the caller's own."""
-        return replace(self, bars=tuple(replace(bars, memo=Memo(memo)) for bars in self.bars), _desk=_Desk())
+    def with_memo(self, memo: int, ready: dict[int, Signals] | None = None) -> Task:
+        """Return the same task on bars that remember up to `memo` bytes each, apart from the caller's own.
+
+        ready: signals of some sets on the first symbol, which are taken instead of being computed, once each.
+        """
+        bars = tuple(replace(bars, memo=Memo(memo)) for bars in self.bars)
+        return replace(self, bars=bars, _desk=_Desk(ready))
+
+    def signals(self, symbol: int, place: int, values: dict[str, Any]) -> Signals:
+        """Return the signals of a set. Raises InputError for what cannot be signals, RunError for what the strategy
+        raises, both naming the set."""
+        ready = self._desk.ready.pop(place, None) if symbol == 0 else None
+        if ready is not None:
+            return ready
+        try:
+            return self.source.signals(self.bars[symbol], values)
+        except Exception as problem:
+            said = self.said(symbol * len(self.grid) + place)
+            if isinstance(problem, InputError):
+                known = (
+                    isinstance(self.source, StrategySource) and len(self.bars) == 1
+                )  # a strategy says its parameters
+                raise InputError(str(problem) if known else f"{said}: {problem}") from problem
+            raise RunError(f"{said}: {self.source.name} raised {type(problem).__name__}: {problem}") from problem
 
     def scorer(self, symbol: int) -> Scorer:
         """Return the scorer of one symbol, made once in each process."""
@@ -140,14 +172,15 @@ class Task:
     def leave(self, symbols: Sequence[int]) -> None:
         """Forget what was computed of these symbols: their rows are done."""
         for symbol in symbols:
-            if self._desk.scorers.pop(symbol, None) is not None:
-                self.bars[symbol].memo.clear()
+            self._desk.scorers.pop(symbol, None)
+            self.bars[symbol].memo.clear()
 
 
 class _Desk:
     """What a process makes for itself of a task: scorers, and records of costs and risk. It does not travel."""
 
-    def __init__(self) -> None:
+    def __init__(self, ready: dict[int, Signals] | None = None) -> None:
+        self.ready = ready or {}
         self.scorers: dict[int, Scorer] = {}
         self._records: dict[Any, Any] = {}
         self._lock = threading.Lock()
@@ -160,6 +193,8 @@ class _Desk:
         key = type(base), fields
         made = self._records.get(key)
         if made is None:
+            if len(self._records) >= MOST_ORDERS:
+                self._records.clear()
             made = self._records[key] = replace(base, **dict(fields))
         return made
 
@@ -174,38 +209,41 @@ class _Desk:
 def run_rows(task: Task, numbers: np.ndarray, stop: threading.Event | None = None) -> Rows:
     """Compute the rows `numbers`, in their order, on this thread; once `stop` is set, no further ones.
 
-    Signals are computed once for neighbours that differ in costs and risk alone. What goes wrong in a row is recorded
-    there, or, with on_error="raise", raised naming the row's parameters.
+    Signals are computed once for neighbours that differ in costs and risk alone. What a strategy raises, and what it
+    returns that cannot be its signals, is recorded in the row, or, with on_error="raise", raised naming its parameters.
     """
     scores, days = np.zeros(len(numbers), SCORE), np.zeros((len(numbers), task.blocks, 3))
     errors: dict[int, str] = {}
     known: tuple[Any, ...] = ()
-    done = 0
+    scoring: Scoring | None = None
+    done = at = 0
     for number in numbers.tolist():
         if stop is not None and stop.is_set():
             break
         symbol, place = divmod(number, len(task.grid))
+        values, costs, risk = task.values(place)
+        asked = symbol, *values.values()
+        if scoring is None or symbol != at:
+            if scoring is not None:
+                scoring.finish()
+            at, scoring = symbol, task.scorer(symbol).scoring(scores, days)
         try:
-            values, costs, risk = task.values(place)
-            asked = symbol, *values.values()
             if not known or known[0] != asked:
-                known = asked, task.source.signals(task.bars[symbol], values)
-            task.scorer(symbol).score(known[1], costs, risk, scores, days, done)
-        except Exception as problem:
+                known = asked, task.signals(symbol, place, values)
+            try:
+                scoring.add(known[1], costs, risk, done)
+            except InputError as problem:  # a short entry where shorts are off
+                raise InputError(f"{task.said(number)}: {problem}") from problem
+        except (InputError, RunError) as problem:
             known = ()
-            sentence = _sentence(task, number, problem)
             if task.on_error == "raise":
-                raise InputError(sentence) from problem
-            errors[number] = sentence
+                raise
+            errors[number] = str(problem)
             _unknown(scores, days, done)
         done += 1
+    if scoring is not None:
+        scoring.finish()
     return Rows(numbers[:done], scores[:done], days[:done], errors)
-
-
-def _sentence(task: Task, number: int, problem: Exception) -> str:
-    if isinstance(problem, InputError):
-        return f"{task.said(number)}: {problem}"
-    return f"{task.said(number)}: {task.source.name} raised {type(problem).__name__}: {problem}"
 
 
 def _unknown(scores: np.ndarray, days: np.ndarray, row: int) -> None:
@@ -224,7 +262,7 @@ def backtest_row(task: Task, number: int) -> BacktestResult:
     return engine.run(bars, task.source.signals(bars, values))
 
 
-def check_rules(task: Task) -> None:
+def check_sets(task: Task) -> None:
     """Refuse costs and risk of the grid that cannot be, before anything runs."""
     names = (*task.costs_names, *task.risk_names)
     codes = np.zeros(len(task.grid), np.int64)
@@ -232,48 +270,64 @@ def check_rules(task: Task) -> None:
         codes = codes * len(task.grid.axes[name]) + task.grid.codes(name)
         codes = np.unique(codes, return_inverse=True)[1]  # small again: products of many axes leave int64
     for number in np.unique(codes, return_index=True)[1].tolist():
-        risk = task.values(number)[2]
+        try:
+            risk = task.values(number)[2]
+        except InputError as problem:
+            said = ", ".join(f"{name}={task.grid.params(number)[name]!r}" for name in names)
+            raise InputError(f"grid, {said}: {problem} Or leave such sets out with where=.") from None
         for bars in task.bars:
-            allowed(Signals([False]), bars, risk)
+            check_rules(bars, risk)
 
 
-def probe(task: Task, number: int) -> Probe:
-    """Return what computing set `number` once has shown of time and memory, on the first symbol.
+def probe(task: Task, todo: np.ndarray) -> tuple[Probe, dict[int, Signals]]:
+    """Return what computing a set or two has shown of time and memory, on the first symbol, and the signals of the
+    first of them, which need not be computed again.
 
-    Memory is what Python's own tracer sees, numpy's arrays included. A set that fails shows nothing: it is recorded
-    where its row is computed.
+    Memory is what Python's own tracer sees, numpy's arrays included. Where a set fails another one, elsewhere in the
+    grid, is taken.
     """
     first = task.with_memo(2**62)
-    bars = first.bars[0]
-    names = (*task.costs_names, *task.risk_names)
+    for number in todo[np.unique(np.linspace(0, len(todo) - 1, _TRIES).astype(np.int64))].tolist():
+        place = number % len(task.grid)
+        try:
+            found = _traced(first, place)
+        except Exception:  # recorded where its row is computed
+            continue
+        probed, signals = found
+        if probed.seconds > _QUICK or len(todo) < _FEW:
+            return probed, {place: signals}
+        columns: dict[str, int] = {}
+        names = (*task.costs_names, *task.risk_names)
+        for name, other in (probing_sets(task.grid, names, place) if probed.column else {}).items():
+            try:
+                columns[name] = _called(first, other)[1]
+            except Exception:
+                columns[name] = probed.column
+        # again, with the columns at hand; scoring is some nanoseconds a bar, which is near enough
+        seconds = _called(first, place)[2] + len(task.bars[0]) * _SCORING
+        return Probe(seconds, probed.peak, probed.column, columns), {place: signals}
+    return Probe(0.0, 0, 0), {}
 
-    def call(place: int) -> tuple[int, float]:
-        before, begin = bars.memo.nbytes, time.perf_counter()
-        first.source.signals(bars, first.values(place)[0])
-        return bars.memo.nbytes - before, time.perf_counter() - begin
 
-    traced = tracemalloc.is_tracing()
-    if not traced:
+def _called(task: Task, place: int) -> tuple[Signals, int, float]:
+    """Return the signals of a set on the first symbol, the bytes that they left in its memo, and the seconds."""
+    memo, begin = task.bars[0].memo, time.perf_counter()
+    before = memo.nbytes
+    signals = task.source.signals(task.bars[0], task.values(place)[0])
+    return signals, memo.nbytes - before, time.perf_counter() - begin
+
+
+def _traced(task: Task, place: int) -> tuple[Probe, Signals]:
+    """Call a set's strategy under Python's memory tracer."""
+    already = tracemalloc.is_tracing()
+    if not already:
         tracemalloc.start()
     try:
-        tracemalloc.reset_peak()
         level = tracemalloc.get_traced_memory()[0]
-        column, seconds = call(number)
-        peak = max(tracemalloc.get_traced_memory()[1] - level - column, 0)
-    except Exception:
-        return Probe(seconds=0.0, peak=0, column=0)
+        signals, column, seconds = _called(task, place)
+        # where the caller traces, its peak is his: it may be an earlier one, and the estimate too high
+        peak = tracemalloc.get_traced_memory()[1] - level - column
     finally:
-        if not traced:
+        if not already:
             tracemalloc.stop()
-    if seconds > _QUICK and column == 0:
-        return Probe(seconds, peak, column)
-    columns: dict[str, int] = {}
-    for name, place in (probing_sets(task.grid, names, number) if column else {}).items():
-        try:
-            columns[name] = call(place)[0]
-        except Exception:
-            columns[name] = column
-    # again, with the columns at hand; scoring is some nanoseconds a bar, which is near enough
-    begin = time.perf_counter()
-    first.source.signals(bars, first.values(number)[0])
-    return Probe(time.perf_counter() - begin + len(bars) * _SCORING, peak, column, columns)
+    return Probe(seconds, max(peak, 0), column), signals

@@ -37,8 +37,10 @@ class Run(NamedTuple):
     """bar-simulations of the finished rows"""
     seconds: float
     complete: bool
+    failed: int = 0
+    """of the finished rows"""
     ended: str = ""
-    """why it is unfinished, where nobody interrupted it"""
+    """why it stopped, where nobody interrupted it"""
 
     @property
     def rate(self) -> float:
@@ -50,14 +52,24 @@ class Run(NamedTuple):
 
 
 def line(run: Run) -> str:
-    """Return one line: strategy, symbols, sets, time, rate; "unfinished" where rows are missing."""
+    """Return one line: strategy, symbols, sets, time, rate, how many failed; why it ended early, where it is known."""
+    return _run(run) + (f". {first_sentence(run.ended).removesuffix('.')}" if run.ended else "")
+
+
+def _run(run: Run) -> str:
     symbols = ", ".join(run.symbols[:4]) + (f" and {len(run.symbols) - 4} more" if len(run.symbols) > 4 else "")
     sets = f"{run.sets:,} set{'s' if run.sets != 1 else ''}"
     state = "" if run.complete else f"unfinished, {run.rows:,} of {run.wanted:,} rows, "
     bars = f"{run.bars:,} bars of {'/'.join(dict.fromkeys(run.timeframes))}"
     speed = f", {rate(run.rate)} bar-simulations a second" if run.rate == run.rate else ""
     kept = f", {run.resumed:,} rows from the checkpoint" if run.resumed else ""
-    return f"{run.strategy} on {symbols}: {state}{sets} over {bars} in {seconds(run.seconds)}{speed}{kept}"
+    what = f"{run.strategy} on {symbols}: {state}{sets} over {bars} in {seconds(run.seconds)}{speed}{kept}"
+    return f"{what}, {_failed(run)} failed" if run.failed else what
+
+
+def _failed(run: Run) -> str:
+    """Return how many failed: of sets, where a row is a set, else of rows."""
+    return f"{run.failed:,} of {run.rows:,} {'sets' if run.wanted == run.sets else 'rows'}"
 
 
 def rate(value: float) -> str:
@@ -80,15 +92,17 @@ def page(run: Run, failed: pd.Series, best: pd.DataFrame) -> str:
 
     failed: the sentence of each failed set, which names it. best: the best rows, with their levels.
     """
-    parts = [f"<p><strong>Sweep.</strong> {html.escape(line(run))}.</p>"]
+    parts = [f"<p><strong>Sweep.</strong> {html.escape(_run(run))}.</p>"]
     if not run.complete:
         missing = run.wanted - run.rows
         parts.append(
             f"<p><strong>Unfinished:</strong> {missing:,} of {run.wanted:,} rows have not run; what follows is about"
-            f" the other {run.rows:,}. {html.escape(run.ended)}</p>"
+            f" the other {run.rows:,}.</p>"
         )
+    if run.ended:
+        parts.append(f"<p><strong>Ended early:</strong> {html.escape(first_sentence(run.ended))}</p>")
     if len(failed):
-        parts.append(_failures(failed, run.rows))
+        parts.append(_failures(failed, _failed(run)))
     if len(best):
         parts.append(f"<p>The best {len(best)} by Sharpe ratio:</p>{rows(best)}")
     return "".join(parts)
@@ -100,10 +114,10 @@ def first_sentence(error: str) -> str:
     return text if len(text) <= 240 else f"{text[:237]}..."
 
 
-def _failures(failed: pd.Series, total: int) -> str:
+def _failures(failed: pd.Series, said: str) -> str:
     listed = "".join(f"<li>{html.escape(first_sentence(sentence))}</li>" for sentence in failed.iloc[:_FAILURES])
     more = f"<li>and {len(failed) - _FAILURES:,} more: see .errors</li>" if len(failed) > _FAILURES else ""
-    return f"<p><strong>Failed:</strong> {len(failed):,} of {total:,} rows.</p><ul>{listed}{more}</ul>"
+    return f"<p><strong>Failed:</strong> {said}.</p><ul>{listed}{more}</ul>"
 
 
 def rows(table: pd.DataFrame) -> str:

@@ -16,7 +16,7 @@ from cryptolab.backtesting import BacktestResult
 from cryptolab.checks import refuse
 from cryptolab.figures.study import Drawing
 from cryptolab.optimization import Plateau, SweepResult
-from cryptolab.optimization.scales import SCALES, listed, shown, written
+from cryptolab.optimization.scales import SCALES, listed, shown
 from cryptolab.reporting import charts, sheet, tables
 from cryptolab.reporting.cards import setting
 from cryptolab.reporting.cells import MONEY, number_cell
@@ -74,6 +74,15 @@ class SweepReport:
         """Whether the best set is on a hill or a spike."""
         return self.results.plateau(self.metric)
 
+    @property
+    def _names(self) -> list[str]:
+        """The parameters that vary, or all where none does: a column each."""
+        axes = self.results.task.grid.axes
+        return [name for name, axis in axes.items() if len(axis) > 1] or list(axes)
+
+    def _values(self, params: Mapping[str, Any]) -> list[str]:
+        return [shown(params[name]) for name in self._names]
+
     def opening(self) -> Sheet:
         """The title, what came out in words, the first numbers."""
         bars, results, name = self.bars, self.results, SCALES[self.metric].name
@@ -82,15 +91,16 @@ class SweepReport:
         held = self.market.total_return
         lead = (
             f"Of {counted(len(made), 'set')}, {count(int((made > 0).sum()))} made money and"
-            f" {count(int((made > held).sum()))} made more than buy-and-hold ({percent(held)})."
+            f" {count(int((made > held).sum()))} made more than buy-and-hold at the same costs ({percent(held)})."
         )
         unfinished = "" if results.complete else "The sweep is unfinished: these are the sets that have run."
+        second = "total_return" if self.metric != "total_return" else "max_drawdown"
         tiles = [
             (f"{name}, best set", number_cell(self.metric, self.best_row.metrics[self.metric])),
-            ("its neighbours", Cell(written(self.metric, self.hill.neighbourhood))),
-            ("typical set", Cell(written(self.metric, self.hill.typical))),
-            ("buy-and-hold", number_cell(self.metric, self.market[self.metric])),
-            ("Total return, best set", number_cell("total_return", self.best_row.metrics["total_return"])),
+            (f"{name}, its neighbours", number_cell(self.metric, self.hill.neighbourhood)),
+            (f"{name}, typical set", number_cell(self.metric, self.hill.typical)),
+            (f"{name}, buy-and-hold", number_cell(self.metric, self.market[self.metric])),
+            (f"{SCALES[second].name}, best set", number_cell(second, self.best_row.metrics[second])),
             ("Sets tried", Cell(count(len(results)))),
         ]
         return sheet.opening(
@@ -98,7 +108,7 @@ class SweepReport:
             + f"<h1>{sheet.esc(self.title)}</h1>"
             + sheet.paragraph(lead, "lead")
             + (sheet.paragraph(unfinished) if unfinished else "")
-            + sheet.paragraph(str(self.hill))
+            + sheet.paragraph(self.hill.headline)
             + (sheet.paragraph(_SIMULATED) if bars.simulated else "")
             + sheet.tiles(tiles),
             bars.simulated,
@@ -107,7 +117,7 @@ class SweepReport:
     def setup(self) -> Sheet:
         """Strategy, grid, costs and risk; what failed."""
         task = self.results.task
-        rows = [[name, count(len(axis)), _values(axis)] for name, axis in task.grid.axes.items()]
+        rows = [[name, count(len(axis)), _which(axis)] for name, axis in task.grid.axes.items()]
         pairs = [("Strategy", task.source.name), ("Sets", count(len(task.grid))), ("Bars", count(len(self.bars)))]
         pairs += [("Initial capital", money(task.initial_capital, quote(self.bars.symbol)))]
         rules = {**asdict(task.costs), **asdict(task.risk)}
@@ -129,20 +139,22 @@ class SweepReport:
         """The best sets, with the metrics that matter first."""
         columns = list(dict.fromkeys([self.metric, *_COLUMNS]))
         table = [self.results.row(label) for label in self.results.top(self.metric, number).index]
-        names = list(self.results.task.grid.axes)
-        header = [", ".join(names), *(_label(name, self.bars.symbol) for name in columns)]
+        header = [*self._names, *(_label(name, self.bars.symbol) for name in columns)]
         rows = [
-            [_set(row.params), *(number_cell(name, row.metrics[name]) for name in columns)] for row in table
-        ]  # fmt: skip
+            [*self._values(row.params), *(number_cell(name, row.metrics[name]) for name in columns)] for row in table
+        ]
         note = f"The best {len(rows)} of {counted(len(self.results), 'set')} by {SCALES[self.metric].name}."
         return sheet.sheet(sheet.table(header, rows, "wide"), sheet.paragraph(note, "note"))
 
-    def heatmap(self, x: str | None = None, y: str | None = None) -> Sheet:
-        """The metric over two parameters; without names, over the two with the most values."""
-        figure = self.results.heatmap(x, y, self.metric)
-        drawing = Drawing(figure, f"{SCALES[self.metric].name} over two parameters; the best cell is marked.")
+    def heatmap(self, figure: Any = None) -> Sheet:
+        """A figure of `results.heatmap(...)`, by default the metric over the two parameters with the most values."""
+        drawn = self.results.heatmap(metric=self.metric) if figure is None else figure
         axes = [name for name, axis in self.results.task.grid.axes.items() if len(axis) > 1]
+        over = "two parameters" if len(axes) > 1 else "one parameter"
+        drawing = Drawing(drawn, f"{SCALES[self.metric].name} over {over}; the best one is marked.")
         note = "A wide patch of one colour is worth more than a single dark cell."
+        if len(axes) < 2:
+            note = "A broad rise is worth more than a single high point."
         if len(axes) > 2:
             note += (
                 " A cell is the median of all sets that share it, which differ in the other parameters: the cell marked"
@@ -150,37 +162,44 @@ class SweepReport:
             )
         return sheet.sheet(sheet.figure(drawing), sheet.paragraph(note, "note"))
 
-    def plateau(self) -> Sheet:
-        """The best set beside its neighbours."""
-        found, metric = self.hill, self.metric
-        around = f"its {found.n_neighbours} {'nearest sets' if found.nearest else 'neighbours'}"
-        rows = [["The best set", _set(found.params), written(metric, found.score)]]
-        rows += [[f"Mean of {around}", "", written(metric, found.neighbourhood)]]
-        rows += [["The worst of them", "", written(metric, found.worst)]]
-        if found.steadiest is not None:
-            steady = found.steadiest
-            rows += [["The set with the best neighbours", _set(steady.params), written(metric, steady.score)]]
-            rows += [["Mean of its neighbours", "", written(metric, steady.neighbourhood)]]
-        rows += [[f"The typical set, the median of {count(found.n_sets)}", "", written(metric, found.typical)]]
-        if not found.nearest:
-            note = "Neighbours are the sets at most one step away on every numeric parameter, diagonals included."
-        else:
-            note = "The sets were drawn at random: neighbours are the nearest ones, by rank on each numeric parameter."
-        note += " It is a hill where they keep at least half of the best set's lead over the typical set."
-        table = sheet.table(["", "Set", SCALES[metric].name], rows)
+    def plateau(self, found: Plateau | None = None) -> Sheet:
+        """The best set beside its neighbours: what `results.plateau(...)` says, by default of the report's metric."""
+        found = self.hill if found is None else found
+        sets: list[tuple[str, Mapping[str, Any] | None, float]] = [
+            ("The best set", found.params, found.score),
+            (f"Mean of its {counted(found.n_neighbours, 'neighbour')}", None, found.neighbourhood),
+            ("The worst of them", None, found.worst),
+            (f"The typical set, the median of {count(found.n_sets)}", None, found.typical),
+        ]
+        steady = found.steadiest
+        if steady is not None and steady.params != found.params:
+            sets.append(("The best together with its neighbours", steady.params, steady.score))
+            sets.append(("Mean of it and its neighbours", None, steady.neighbourhood))
+        rows = [
+            [said, *(self._values(params) if params else [""] * len(self._names)), number_cell(found.metric, score)]
+            for said, params, score in sets
+        ]
+        note = (
+            f"Neighbours ({found.place}) differ in numeric parameters only. It is a hill where they keep at least half"
+            " of the best set's lead over the typical set."
+        )
+        table = sheet.table(["", *self._names, SCALES[found.metric].name], rows)
         return sheet.sheet(sheet.paragraph(str(found)), table, sheet.paragraph(note, "note"))
 
     def rebuilt(self, row: Any = None) -> Sheet:
-        """One set in full, by default the best: equity beside buy-and-hold, and what vectorbt's Portfolio says."""
+        """One set in full, by default the best: equity beside buy-and-hold, and what its vectorbt Portfolio says."""
         chosen = self.best_row if row is None else self.results.row(row)
-        run = self.run if row is None else self.results.backtest(chosen)
+        run = self.run if chosen.number == self.best_row.number else self.results.backtest(chosen)
         name = listed(chosen.params)
         drawing = charts.equity_drawing(run, self.market, name, sheet.SIMULATED if self.bars.simulated else "")
         stats = [[str(key), _stat(value)] for key, value in run.portfolio.stats().items()]
         half = (len(stats) + 1) // 2
         note = (
-            "These statistics are vectorbt's own, of the same orders: results.portfolio(...).stats(). It values the"
-            " account at closes only and leaves a loss on the first bar out of its drawdown; the tables above are ours."
+            "These statistics are vectorbt's own, of the same orders. It values the account at closes only and leaves a"
+            " loss on the first bar out of its drawdown; the tables above are ours. Its Benchmark Return is the bare"
+            " change of the price from the first close to the last. Buy-and-hold in this report"
+            f" ({percent(self.market.total_return)}) is a trade: bought at the first open that an order can have, with"
+            " commission and slippage."
         )
         return sheet.sheet(
             sheet.figure(drawing),
@@ -231,17 +250,13 @@ class SweepReport:
             "simulated": self.bars.simulated, "metric": self.metric, "sets": len(self.results),
             "complete": self.results.complete, "failed": len(self.results.errors),
             "best": {"params": self.best_row.params, "metrics": self.best_row.metrics},
-            "plateau": asdict(self.hill), "buy_and_hold": self.market.metrics,
+            "plateau": self.hill.as_dict(), "buy_and_hold": self.market.metrics,
         }  # fmt: skip
         text = json.dumps(as_json(content), indent=2, allow_nan=False)
         (Path(output) / METRICS_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def _set(params: Mapping[str, Any]) -> str:
-    return ", ".join(shown(value) for value in params.values())
-
-
-def _values(axis: tuple[Any, ...]) -> str:
+def _which(axis: tuple[Any, ...]) -> str:
     """Return an axis' values in one line, the middle of a long one left out."""
     names = [shown(value) for value in axis]
     return ", ".join(names if len(names) <= _LISTED else [*names[: _LISTED - 2], "…", names[-1]])

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-NONE = "n/a"
-_THIN = "\u202f"  # narrow no-break space before a unit
+from cryptolab.optimization.scales import NONE, SCALES, amount, written
+from cryptolab.optimization.scales import count as count
+from cryptolab.optimization.scales import duration as duration
+from cryptolab.optimization.scales import percent as percent
+from cryptolab.optimization.scales import plain as plain
+
 _SPACE = "\u00a0"  # no-break space before a word that belongs to a number
-
-
-def plain(value: float, digits: int = 2) -> str:
-    """Return a number with `digits` decimals and thousands; n/a for NaN."""
-    if value is None or not math.isfinite(value):
-        return NONE
-    shown = f"{abs(value):,.{digits}f}"
-    negative = value < 0 and any(digit not in "0.," for digit in shown)
-    return f"−{shown}" if negative else shown
-
-
-def percent(value: float, digits: int = 1) -> str:
-    """Return a share as per cent: 0.341 is 34.1 %."""
-    shown = plain(value * 100 if value is not None else math.nan, digits)
-    return shown if shown == NONE else f"{shown}{_THIN}%"
 
 
 def points(value: float) -> str:
@@ -36,11 +26,8 @@ def points(value: float) -> str:
 
 def money(value: float, unit: str = "") -> str:
     """Return an amount with its currency: two decimals, five digits below 1 (coin-quoted markets)."""
-    if value is None or not math.isfinite(value):
-        return NONE
-    size = abs(value)
-    shown = plain(value, min(10, 4 - math.floor(math.log10(size))) if 0 < size < 1 else 2)
-    return f"{shown}{_SPACE}{unit}" if unit else shown
+    said = amount(value)
+    return f"{said}{_SPACE}{unit}" if unit and said != NONE else said
 
 
 def quote(symbol: str) -> str:
@@ -60,25 +47,9 @@ def price(value: float) -> str:
     return plain(value, max(0, min(10, 5 - math.floor(math.log10(abs(value))))))
 
 
-def count(value: Any) -> str:
-    """Return a whole number with thousands."""
-    return plain(value, 0)
-
-
 def counted(value: int, one: str, more: str = "") -> str:
     """Return a number with what it counts: 1 gap, 2 gaps; `more`: a plural that is not made with an s."""
     return f"{count(value)} {one if value == 1 else more or one + 's'}"
-
-
-def duration(value: Any) -> str:
-    """Return a length of time in its largest fitting unit; n/a for NaT."""
-    if value is None or pd.isna(value):
-        return NONE
-    minutes = pd.Timedelta(value).total_seconds() / 60
-    for unit, size in (("years", 365 * 1440), ("days", 1440), ("hours", 60)):
-        if minutes >= 2 * size:
-            return f"{minutes / size:,.1f} {unit}"
-    return counted(round(minutes), "minute")
 
 
 def moment(value: Any) -> str:
@@ -124,11 +95,8 @@ DROPPED = {
 """The engine's reasons for not taking an entry, in words."""
 
 FORMATS: dict[str, Callable[[Any], str]] = {
-    **dict.fromkeys(("total_return", "cagr", "max_drawdown", "volatility", "alpha", "win_rate", "exposure"), percent),
-    **dict.fromkeys(("sharpe_ratio", "sortino_ratio", "calmar_ratio", "beta", "profit_factor", "turnover"), plain),
-    **dict.fromkeys(("longest_drawdown", "average_holding_time"), duration),
-    **dict.fromkeys(("expectancy", "fees_paid", "final_equity"), money),
-    "n_trades": count,
+    **{name: partial(written, name) for name in SCALES},
+    "final_equity": money,
     "difference": points,
 }
 """How each metric is written."""

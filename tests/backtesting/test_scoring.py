@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cryptolab.backtesting import Costs, Risk
+from cryptolab.backtesting import Costs, Risk, scoring
 from cryptolab.backtesting.metrics import Metrics, measure, metrics_of
 from cryptolab.backtesting.scoring import Scorer
 from cryptolab.bars import Bars, as_bars
@@ -123,6 +123,54 @@ def test_threads_share_a_scorer(bars: Bars) -> None:
         assert days.tobytes() == tables[0][1].tobytes()
     for row, ours in enumerate(scored(bars, runs)):
         assert metrics_of(tables[0][0][row : row + 1], bars)["sharpe_ratio"][0] == ours.metrics["sharpe_ratio"]
+
+
+def test_orders_share_one_atr_whatever_the_memo_forgets(bars: Bars) -> None:
+    scorer = Scorer(bars, 10_000.0, 4)
+    scores, days = np.zeros(1, SCORE), np.zeros((1, 4, 3))
+    for k in range(20):
+        bars.memo.clear()
+        risk = Risk(stop_loss_atr_multiplier=1.0 + k) if k % 2 else Risk(stop_loss=0.01 * k or None)
+        scorer.score(FLAGS, Costs(), risk, scores, days, 0)
+        known = scorer.columns(True).atr
+        assert scorer.columns(True).atr is known
+    assert len(scorer._orders) == 20
+    assert [len(scorer.columns(needed).atr) for needed in (False, True)] == [0, N]
+
+
+def test_runs_scored_together_are_those_scored_alone(bars: Bars) -> None:
+    """More than are folded at once: rare flags and a flag at each bar, with and without an ATR, and those that are
+    simulated bar by bar in between."""
+    every = np.ones(N, bool)
+    risks = [Risk(), Risk(stop_loss_atr_multiplier=1.5), Risk(trailing_stop=0.02), Risk(max_position_size=0.4)]
+    signals = [FLAGS, long_while(CONDITION), Signals(every), Signals(every, np.arange(N) % 2 == 0)]
+    runs = [Run(signals[k % 4], risk=risks[k // 4 % 4]) for k in range(3 * scoring.together(N) + 5)]
+    scorer = Scorer(bars, 10_000.0, 4)
+    together, alone = [(np.zeros(len(runs), SCORE), np.zeros((len(runs), 4, 3))) for _ in range(2)]
+    session = scorer.scoring(*together)
+    for row, run in enumerate(runs):
+        session.add(run.signals, run.costs, run.risk, row)
+        scorer.score(run.signals, run.costs, run.risk, *alone, row)
+    session.finish()
+    assert together[0].tobytes() == alone[0].tobytes()
+    assert together[1].tobytes() == alone[1].tobytes()
+
+
+@pytest.mark.parametrize("at_once", [3, 4, 5, 7, 64])
+@pytest.mark.parametrize("held", [1, 2])
+def test_fills_are_counted_as_they_come(
+    bars: Bars, at_once: int, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """Trades that lie across two handfuls, reversals, several fills in a bar, and an open one at the end."""
+    monkeypatch.setattr(scoring, "FILLS_AT_ONCE", at_once + 1)
+    long = np.arange(N) % (2 * held) < held
+    risk = Risk(allow_short=True, stop_loss=0.002, max_position_size=0.5)
+    runs = [
+        Run(Signals(long, ~long, ~long, long), Costs(commission=1e-6, slippage=0.0), risk),
+        Run(Signals(long, ~long), Costs(fill="same_close", commission=1e-6), replace(risk, stop_loss=None)),
+        Run(Signals(np.arange(N) == N - 2, np.zeros(N)), risk=risk),
+    ]
+    assert assert_equal(bars, runs) == [BY_BARS] * 3
 
 
 def test_metrics_of_many_records_are_those_of_each(bars: Bars) -> None:

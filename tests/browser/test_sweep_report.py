@@ -40,9 +40,9 @@ def test_the_page_holds_no_progress_and_no_code(report: Path) -> None:
 
 
 def test_the_folder_holds_every_set_and_the_capsule(report: Path) -> None:
-    assert len(pd.read_parquet(report / "sweep.parquet")) == 144
+    assert len(pd.read_parquet(report / "sweep.parquet")) == 139
     numbers = json.loads((report / "metrics.json").read_text())
     manifest = json.loads((report / "manifest.json").read_text())
-    assert numbers["sets"] == manifest["sets"] == 144
+    assert numbers["sets"] == manifest["sets"] == 139
     assert manifest["run"]["status"] == "done"
     assert manifest["strategy"]["name"] == "ema_cross"

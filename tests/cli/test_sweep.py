@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from cryptolab.backtesting import Costs, Risk
+from cryptolab.cli.printing import plain
 from cryptolab.data_fetchers import simulate
 from cryptolab.optimization import SweepResult
 from cryptolab.optimization import sweep as sweep_of
@@ -52,11 +53,12 @@ def test_the_best_rows_are_those_of_the_sweep(called: Called, expected: SweepRes
     assert head.split()[:4] == ["fast", "slow", "Sharpe", "ratio"]
     best = expected.best()
     shown = [str(best.params["fast"]), str(best.params["slow"])]
-    shown += [written(name, best.metrics[name]) for name in ("sharpe_ratio", "total_return", "max_drawdown")]
+    shown += [plain(written(name, best.metrics[name])) for name in ("sharpe_ratio", "total_return", "max_drawdown")]
+    assert done.stdout.isascii()
     assert re.split(" {2,}", rows[0])[:5] == shown
     table = expected.top(count=3)
     assert [tuple(map(int, row.split()[:2])) for row in rows] == list(table.index)
-    assert hill == str(expected.plateau())
+    assert hill == plain(str(expected.plateau()))
 
 
 def test_another_metric_comes_first_and_its_smallest_is_the_best(called: Called, expected: SweepResult) -> None:
@@ -66,7 +68,7 @@ def test_another_metric_comes_first_and_its_smallest_is_the_best(called: Called,
     best = expected.best("longest_drawdown")
     assert row.split()[:2] == [str(value) for value in best.params.values()]
     assert written("longest_drawdown", best.metrics["longest_drawdown"]) in row
-    assert hill == str(expected.plateau("longest_drawdown"))
+    assert hill == plain(str(expected.plateau("longest_drawdown")))
 
 
 def test_the_json_is_strict_and_complete(called: Called, expected: SweepResult, tmp_path: Path) -> None:
@@ -90,8 +92,8 @@ def test_the_json_is_strict_and_complete(called: Called, expected: SweepResult, 
     hill = expected.plateau()
     assert found["plateau"]["verdict"] == hill.verdict
     assert found["plateau"]["sentence"] == str(hill)
-    assert hill.steadiest is not None
-    assert found["plateau"]["steadiest"]["params"] == hill.steadiest.params
+    steadiest = found["plateau"]["steadiest"]
+    assert (steadiest and steadiest["params"]) == (hill.steadiest and hill.steadiest.params)
     assert found["failed"] == {"rows": 0, "first": None}
     assert found["output"] == str(file)
 
@@ -187,12 +189,31 @@ def test_sets_that_fail_are_counted_and_the_first_is_told(called: Called) -> Non
     done = called(*MARKET, "--grid", "fast=-1:5")
     assert done.returncode == 0, done.stderr
     last = done.stdout.splitlines()[-1]
-    assert last.startswith("Failed: 2 of 7 rows, the first: fast=-1: ")
+    assert last.startswith("Failed: 2 of 7 sets, the first: strategy 'ema_cross', fast=-1: ")
+    assert done.stderr == ""  # said once
     found = strict(called(*MARKET, "--grid", "fast=-1:5", "--json").stdout)
     assert found["failed"]["rows"] == 2
-    assert found["failed"]["first"].startswith("fast=-1: ")
+    assert found["failed"]["first"].startswith("strategy 'ema_cross', fast=-1: ")
     assert [row["params"]["fast"] for row in found["best"] if row["metrics"]["sharpe_ratio"] is None] == []
-    assert "period: received" in sentence(called(*MARKET, "--grid", "fast=-1:5", "--on-error", "raise"), 2)
+    one = called(*MARKET, "--grid", "fast=0:5").stdout.splitlines()[-1]
+    assert one.startswith("Failed: 1 of 6 sets: strategy 'ema_cross', fast=0: ")
+
+
+def test_a_run_that_fails_is_one_whatever_is_asked_of_errors(called: Called, tmp_path: Path) -> None:
+    assert "period: received" in sentence(called(*MARKET, "--grid", "fast=-1:5", "--on-error", "raise"), 1)
+    assert "all 3 sets failed, the first: strategy 'ema_cross', fast=-3" in sentence(
+        called(*MARKET, "--grid", "fast=-3:-1"), 1
+    )
+    idea = tmp_path / "idea.py"
+    idea.write_text("def breaks(bars, level=1):\n    return 1 / (level - 2) * (bars.close > level)\n")
+    options = ("--simulated", "--bars", "300", "--grid", "level=2", "--on-error", "raise")
+    broken = sentence(called("sweep", f"{idea}:breaks", *options), 1)
+    assert broken.endswith("raised ZeroDivisionError: division by zero.")
+    # what is refused at the door is wrong use, also then
+    assert "did you mean 'fast'" in sentence(called(*MARKET, "--grid", "fats=1:5", "--on-error", "raise"), 2)
+    assert "write --memory" in sentence(
+        called(*MARKET, "--grid", "fast=1:5", "--memory", "9KB", "--on-error", "raise"), 2
+    )
 
 
 def test_a_strategy_of_the_users_own_file(called: Called, tmp_path: Path) -> None:
@@ -204,6 +225,7 @@ def prints(bars, level=100.0):
     return 1 * (bars.close > level)
 def ends(bars, level=100.0): sys.exit(3)
 def never(bars, level=100.0): return 0 * bars.close
+def holds(bars, level=100.0): return 1 + 0 * bars.close
 """)
     options = ("--simulated", "--bars", "300", "--grid", "level=90.0:110.0:5")
     done = called("sweep", f"{idea}:prints", *options, "--json")
@@ -214,9 +236,53 @@ def never(bars, level=100.0): return 0 * bars.close
     assert ended.endswith("idea.py:ends': it called sys.exit(3); return signals instead.")
     done = called("sweep", f"{idea}:never", *options, "--metric", "win_rate")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "No set has a win_rate."
+    assert done.stdout.splitlines()[-1] == "No set traded, so there is nothing to order by Win rate."
+    done = called("sweep", f"{idea}:holds", *options, "--metric", "win_rate")
+    assert done.stdout.splitlines()[-1] == "No set closed a trade, and none has a value of Win rate."
     found = strict(called("sweep", f"{idea}:never", *options, "--metric", "win_rate", "--json").stdout)
     assert (found["best"], found["plateau"], found["complete"]) == ([], None, True)
+    assert found["no_best"] == "No set traded, so there is nothing to order by Win rate."
+
+
+def test_a_run_can_be_repeated_from_its_json(called: Called, tmp_path: Path) -> None:
+    def again(asked: dict[str, Any]) -> list[str]:
+        words = [asked.pop("strategy"), "--simulated"]
+        assert asked.pop("simulated") is True
+        for name, given in asked.items():
+            for each in given if isinstance(given, list) else [given]:
+                words += [] if each is None else [f"--{name.replace('_', '-')}", str(each)]
+        return words
+
+    words = (
+        "sweep", "ema_cross", "--simulated", "--bars", "900", "--timeframe", "4h", "--grid", "fast=randint(3,12)",
+        "--grid", "stop_loss=none,0.05", "--where", "fast < 11", "--where", "fast > 3", "--set", "slippage=0",
+        "--samples", "8", "--search-seed", "5", "--memory", "300MB", "--jobs", "1", "--metric", "cagr", "--top", "4",
+        "--checkpoint", str(tmp_path / "kept.sweep"), "--json",
+    )  # fmt: skip
+    first = strict(called(*words).stdout)
+    assert first["parameters"] == {"slow": 21}
+    asked = first["asked"]
+    assert asked["seed"] == 7
+    assert asked["grid"] == ["fast=randint(3,12)", "stop_loss=none,0.05"]
+    assert asked["where"] == ["fast < 11", "fast > 3"]
+    assert asked["set"] == ["slippage=0"]
+    (tmp_path / "kept.sweep").unlink()
+    second = strict(called("sweep", *again(dict(asked)), "--json").stdout)
+    assert second["asked"] == asked
+    for name in ("best", "plateau", "grid", "costs", "risk", "symbols", "parameters", "rows_from_checkpoint"):
+        assert second[name] == first[name]
+
+
+def test_one_file_is_called_after_its_folder_too(called: Called, tmp_path: Path, hourly_frame: pd.DataFrame) -> None:
+    (tmp_path / "SOLUSDT").mkdir()
+    files = [tmp_path / "SOLUSDT" / "1h.parquet", tmp_path / "prices.parquet"]
+    for file in files:
+        hourly_frame.rename_axis("timestamp").to_parquet(file)
+    done = called("sweep", "ema_cross", "--file", files[0], "--grid", "fast=4,8")
+    assert done.stdout.startswith("ema_cross on SOL/USDT: 2 sets ")
+    assert called("backtest", "ema_cross", "--file", files[0]).stdout.startswith("Bars(SOL/USDT 1h, ")
+    assert called("backtest", "ema_cross", "--file", files[0], "--symbol", "A/B").stdout.startswith("Bars(A/B 1h, ")
+    assert called("backtest", "ema_cross", "--file", files[1]).stdout.startswith("Bars(unknown 1h, ")
 
 
 def test_a_checkpoint_is_gone_on_from_and_says_whose_it_is(called: Called, tmp_path: Path) -> None:
@@ -240,29 +306,41 @@ def test_a_checkpoint_is_gone_on_from_and_says_whose_it_is(called: Called, tmp_p
         ((*MARKET, "--grid", "fast"), "--grid: received 'fast'; write NAME=VALUES"),
         ((*MARKET, "--grid", "fast=9:5"), "--grid fast: received '9:5', which has no values; write 5:9"),
         ((*MARKET, "--grid", "fast=randit(5,9)"), "did you mean 'randint'"),
-        ((*MARKET, "--grid", "fast=randint(5,9)"), "samples=1000"),
+        ((*MARKET, "--grid", "fast=randint(5,9)"), "--grid fast: received a distribution without --samples;"),
+        ((*MARKET, "--grid", "fast=randint(5,9)"), "say how many sets to draw: --samples 1000."),
         ((*MARKET, "--grid", "fats=5:9"), "did you mean 'fast'"),
         ((*MARKET, "--grid", "stop_los=0.05"), "did you mean 'stop_loss'"),
         ((*MARKET, "--grid", "fast=5,5"), "5 twice"),
         ((*MARKET, "--grid", "fast=5:9", "--grid", "fast=5:9"), "'fast' twice; give it once"),
         ((*MARKET, "--grid", "fast=5:9", "--where", "fats < 5"), "did you mean 'fast'"),
-        ((*MARKET, "--grid", "fast=5:9", "--where", "fast < 5"), "none of 5 sets"),
+        (
+            (*MARKET, "--grid", "fast=5:9", "--where", "fast < 5"),
+            "--where: received conditions that hold for none of 5 sets",
+        ),
         ((*MARKET, "--grid", "fast=5:9", "--set", "stop_los=0.1"), "did you mean 'stop_loss'"),
         ((*MARKET, "--grid", "stop_loss=0.1", "--set", "stop_loss=0.1"), "give it in one of the two"),
-        ((*MARKET, "--grid", "stop_loss=0.1,5"), "stop_loss"),
+        ((*MARKET, "--grid", "stop_loss=0.1,5"), "leave such sets out with --where."),
         ((*MARKET, "--grid", "fast=5:9", "--metric", "sharpe"), "did you mean 'sharpe_ratio'"),
-        ((*MARKET, "--grid", "fast=5:9", "--top", "0"), "--top"),
+        ((*MARKET, "--grid", "fast=5:9", "--top", "0"), "--top: received 0; write 1 or more"),
         ((*MARKET, "--grid", "fast=5:9", "--jobs", "0"), "--jobs"),
         ((*MARKET, "--grid", "fast=5:9", "--samples", "0"), "--samples"),
         ((*MARKET, "--grid", "fast=5:9", "--memory", "lots"), "write bytes or a size"),
-        ((*MARKET, "--grid", "fast=5:9", "--memory", "9KB"), "memory"),
-        ((*MARKET, "--grid", "fast=5:9", "--executor", "nowhere"), "dask://host:port"),
+        ((*MARKET, "--grid", "fast=5:9", "--memory", "9KB"), "; write --memory "),
+        (
+            (*MARKET, "--grid", "fast=5:9", "--executor", "nowhere"),
+            "'nowhere'; give dask://host:port or tls://host:port.",
+        ),
         ((*MARKET, "--grid", "fast=5:9", "--on-error", "ignore"), "record | raise"),
-        ((*MARKET, "--grid", "fast=5:9", "--output", "nowhere/x.parquet"), "whose folder is not there"),
+        (
+            (*MARKET, "--grid", "fast=5:9", "--output", "nowhere/x.parquet"),
+            "--output: received nowhere/x.parquet, whose folder is not there",
+        ),
         ((*MARKET, "--grid", "fast=5:9", "--output", "."), "the folder ."),
         ((*MARKET, "--grid", "fast=5:9", "--checkpoint", "."), "checkpoint"),
-        ((*MARKET, "--grid", "fast=5:9", "--symbol", "A/B", "--symbol", "C/D"), "symbol: received 2 for one market"),
-        ((*MARKET, "--grid", "fast=-3:-1"), "all 3 sets failed, the first: fast=-3"),
+        ((*MARKET, "--grid", "fast=5:9", "--symbol", "A/B", "--symbol", "C/D"), "--symbol: received 2 for one market"),
+        ((*MARKET, "--grid", "fast=5:9", "--bars", "0"), "--bars: received 0"),
+        ((*MARKET, "--grid", "fast=5:9", "--search-seed", "-1"), "--search-seed: received -1; write 0 or more"),
+        ((*MARKET, "--grid", "fast=5:9", "--where", "fast.x > 3"), "write names, numbers and comparisons."),
     ],
 )
 def test_wrong_use_is_one_sentence_and_two(called: Called, arguments: tuple[str, ...], said: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import resource
 import signal
 import subprocess
 import time
@@ -87,7 +89,9 @@ def test_ctrl_c_gives_what_is_finished_and_the_rest_follows(home: Path, idea: Pa
         out, err = process.communicate(timeout=60)
     kept, written = idea.parent / "kept.sweep", idea.parent / "table.parquet"
     assert process.returncode == 130
-    assert err == f"cryptolab: interrupted; the same command goes on from {kept}.\n"
+    under_way, last_word = err.splitlines()
+    assert under_way.startswith("sweep: the sets under way are finished")
+    assert last_word == f"cryptolab: interrupted; the same command goes on from {kept}."
     _, said, head, *_, last = out.splitlines()
     part = pd.read_parquet(written)
     assert 20 < len(part) < SETS
@@ -127,13 +131,35 @@ def test_the_end_at_once_leaves_what_was_finished(
             time.sleep(0.3)
         out, err = process.communicate(timeout=5)
     assert process.returncode == code
-    assert (out, err) == ("", f"cryptolab: {said}.\n")
+    assert out == ""
+    assert err.splitlines()[-1] == f"cryptolab: {said}."
+    assert len(err.splitlines()) == len(sent)  # the first Ctrl-C says what a second one does
     assert not (idea.parent / "table.parquet").exists()
     begun = (idea.parent / "begun").read_text().split()
     assert len(whole_table(idea)) == SETS
     again = (idea.parent / "begun").read_text().split()[len(begun) :]
     assert "1" not in again  # the first chunk was not computed again
     assert HANGS in again
+
+
+def test_a_full_disk_ends_it_after_what_is_finished_is_printed(home: Path, idea: Path) -> None:
+    (idea.parent / "on").touch()
+    kept = idea.parent / "kept.sweep"
+
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+
+    done = subprocess.run(
+        [*CRYPTOLAB, *words(idea, "--metric", "total_return")], capture_output=True, text=True, timeout=120,
+        preexec_fn=small_files, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"cryptolab: checkpoint {kept}: ")
+    assert "File too large" in line
+    assert re.search(r"unfinished, \d+ of 60 rows", done.stdout)
+    assert "Total return" in done.stdout
+    assert len(whole_table(idea)) == SETS
 
 
 def test_a_terminal_gets_a_bar_and_then_the_table(home: Path, idea: Path) -> None:

@@ -54,17 +54,18 @@ def test_the_tables_of_blocks(n: int) -> None:
             assert reach[b].tolist() == [low[part].min(), high[part].max()]
 
 
-@given(st.sampled_from([70, 200, 5000, 12_400]), st.data())
-def test_extremes_of_any_stretch(n: int, data: st.DataObject) -> None:
-    close = market(n)[3]
-    ground = terrain(n)
-    first = data.draw(st.integers(0, n - 1))
-    end = data.draw(st.integers(first + 1, n))
-    low, high = extremes(ground.lowest, ground.highest, ground.small, ground.wide, first, end)
-    until = max(end, min(first + 64, n))  # short ones are answered by the window that begins there
-    if end - first > 64:
-        until = end
-    assert (low, high) == (close[first:until].min(), close[first:until].max())
+@pytest.mark.parametrize("n", [70, 200, 5000, 12_400])
+@pytest.mark.parametrize("seed", range(3))
+def test_extremes_of_any_stretch(n: int, seed: int) -> None:
+    """Of up to 64 bars the window answers that begins at the first."""
+    close, ground = market(n, seed)[3], terrain(n, seed)
+    random = np.random.default_rng(seed)
+    for length in [*range(1, min(n, 200)), *random.integers(1, n + 1, 400).tolist()]:
+        first = int(random.integers(0, n - length + 1))
+        end = first + length
+        found = extremes(ground.lowest, ground.highest, ground.small, ground.wide, first, end)
+        until = min(first + 64, n) if length <= 64 else end
+        assert found == (close[first:until].min(), close[first:until].max())
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -53,7 +53,7 @@ def scored(bars: Bars, runs: Sequence[Run], capital: float = 10_000.0, blocks: i
     scorer = Scorer(bars, capital, blocks)
     ways = []
     for row, run in enumerate(runs, 1):
-        with mock.patch.object(scoring.fills, "simulate", side_effect=fills.simulate) as simulate:
+        with mock.patch.object(scoring.fills, "advance", side_effect=fills.advance) as simulate:
             scorer.score(run.signals, run.costs, run.risk, scores, days, row)
         ways.append(BY_TRADES if not simulate.called else REFUSED if known_by_trades(run) else BY_BARS)
     assert (scores[[0, -1]] == np.full(2, -7, SCORE)).all()
@@ -108,9 +108,11 @@ def daily_sums(result: BacktestResult, blocks: int) -> np.ndarray:
 
 def near(ours: float, theirs: float, scale: float = 0.0) -> bool:
     """Whether |a - b| <= 1e-9 x max(1, |b|), or both are NaN; a difference of amounts of size `scale` has their
-    rounding too."""
-    if math.isnan(theirs) or math.isinf(theirs):
-        return math.isnan(ours) == math.isnan(theirs) and (math.isnan(ours) or ours == theirs)
+    rounding too. An infinity is no metric, so that it is near nothing, itself included."""
+    if math.isnan(theirs) or math.isnan(ours):
+        return math.isnan(theirs) and math.isnan(ours)
+    if math.isinf(theirs) or math.isinf(ours):
+        return False
     return abs(ours - theirs) <= 1e-9 * max(1.0, abs(theirs)) + 1e-13 * scale
 
 

@@ -242,10 +242,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(path: Path) ->
 
 
 @pytest.mark.slow
-def test_a_hundred_kills_tear_some_tails_and_lose_nothing(tmp_path: Path) -> None:
-    rounds = []
+def test_a_hundred_kills_lose_nothing(tmp_path: Path) -> None:
+    """Which of them tear a tail is chance; that each tear is mended is tested above, at every byte."""
     for seed in range(5):
-        part = killed(tmp_path / f"{seed}.checkpoint", 20, seed)
-        assert_nothing_lost(part)
-        rounds += part
-    assert any(each["cut"] > 0 for each in rounds)
+        assert_nothing_lost(killed(tmp_path / f"{seed}.checkpoint", 20, seed))

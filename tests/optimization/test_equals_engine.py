@@ -32,6 +32,7 @@ from tests.optimization.beside_engine import (
     Run,
     assert_equal,
     daily_sums,
+    engine_run,
     near,
 )
 from tests.optimization.markets import EDGES, LONG, MARKETS, Case, cases, frame_of, run_of, walk
@@ -259,6 +260,20 @@ def test_one_close_above_or_below_all_others_wherever_it_is(length: int, spike: 
             said = [long_while(held), long_while(held | (np.arange(n) == n - 40))]
             ways = assert_equal(bars, [run_of(signals, account) for signals in said for account in ACCOUNTS[:2]])
             assert set(ways) == {BY_TRADES}
+
+
+@pytest.mark.parametrize("at", [10, 2000, 2047, 2049, 2051, 4500])
+def test_the_deepest_fall_among_thousands_of_trades_below_the_peak(at: int) -> None:
+    """More of them than wait at once for a look at their closes."""
+    bar = np.arange(5000)
+    quiet = 100.0 + np.sin(bar) / 50
+    close = quiet.copy()
+    close[at + 1] *= 0.4
+    bars = bars_between(np.concatenate([[100.0], quiet[:-1]]), close)
+    said = [long_while(bar % 2 == at % 2), long_while((bar % 2 == at % 2) & (bar < 4600))]
+    runs = [run_of(signals, {"commission": 1e-6, "slippage": slippage}) for signals in said for slippage in (0.0, 1e-6)]
+    assert set(assert_equal(bars, runs)) == {BY_TRADES}
+    assert engine_run(bars, runs[0]).max_drawdown < -0.5
 
 
 # ---- where sums over trades would not hold their digits ----------------------------------------------------------

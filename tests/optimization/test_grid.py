@@ -201,7 +201,7 @@ def test_a_million_sets_take_a_moment() -> None:
         ({"a": scipy.stats.dirichlet([1, 2])}, {"samples": 3}, "grid 'a': received draws of shape"),
         ({"a": [1]}, {"samples": 0}, "samples: received 0"),
         ({"a": [1]}, {"seed": -1}, "seed: received -1"),
-        ({"a": [1]}, {"where": 5}, "where: received a int; write a text"),
+        ({"a": [1]}, {"where": 5}, "where: received an int; write a text"),
         ({"a": [1]}, {"where": "a = 1"}, "where 'a = 1': received invalid syntax"),
         ({"a": [1]}, {"where": "a + 1"}, "where 'a + 1': received values of int64; write a comparison"),
         ({"a": [1]}, {"where": "1 < 2"}, "received no name of the grid; write a comparison of them (a)"),

@@ -129,6 +129,45 @@ def test_a_vectorbt_generator_is_taken_as_it_is(hourly_frame: pd.DataFrame) -> N
         assert np.array_equal(signals.exits, made.exits[count])
 
 
+def test_an_index_that_counts_the_rows_is_taken_by_position(frame: pd.DataFrame) -> None:
+    import vectorbt as vbt
+
+    bars = as_bars(frame)
+    for rows in (len(bars), len(frame)):  # the real bars, or all rows
+        made = vbt.RANDNX.run(n=[3, 5], input_shape=(rows,), seed=42)
+        assert isinstance(made.entries.index, pd.RangeIndex)
+        source = as_source(made)
+        source.check(bars)
+        bare = as_source((made.entries.to_numpy(), made.exits.to_numpy()))
+        for place, count in enumerate((3, 5)):
+            assert same(source.signals(bars, {"randnx_n": count}), bare.signals(bars, {"column": place}))
+    entries, exits = flags(frame.index, 0), flags(frame.index, 1)
+    mixed, labelled = as_source((entries.reset_index(drop=True), exits)), as_source((entries, exits))
+    assert same(mixed.signals(bars, {}), labelled.signals(bars, {}))
+    for other in (pd.RangeIndex(1, len(frame) + 1), pd.RangeIndex(0, 2 * len(frame), 2)):
+        with pytest.raises(InputError, match="that differs"):
+            as_source((entries.set_axis(other), exits.set_axis(other))).check(bars)
+
+
+def test_rows_are_checked_before_any_signals_are_asked_for(frame: pd.DataFrame) -> None:
+    bars = as_bars(frame, symbol="ETH/USDT")
+    for index in (frame.index, bars.index, frame.index.tz_convert("Asia/Tokyo")):
+        as_source((flags(index, 0), flags(index, 1))).check(bars)
+    as_source(np.zeros((len(bars), 2), bool)).check(bars)
+    later = frame.index + pd.Timedelta("1h")
+    refused = {
+        r"499 rows for \d+ bars; give one row per bar\.$": np.zeros((499, 2), bool),
+        r"0 rows for \d+ bars; give one row per bar\.$": np.zeros((0, 2), bool),
+        r"an index of 500 rows \(.* on\) that differs; give them on .*\.$": flags(later, 0),
+        r"an index of 400 rows \(.* on\) that differs; give them on .*\.$": flags(frame.index[:400], 0),
+        r"an index of 500 rows \(0 on\) that differs; ": flags(pd.Index(np.arange(500)), 0),
+    }
+    for sentence, matrix in refused.items():
+        with pytest.raises(InputError, match=f"^matrices on ETH/USDT: received {sentence}"):
+            as_source(matrix).check(bars)
+    assert bars.memo.nbytes == 0
+
+
 def test_a_vectorbt_portfolio_is_refused_with_what_to_give(hourly_frame: pd.DataFrame) -> None:
     import vectorbt as vbt
 
@@ -216,7 +255,7 @@ TWO = pd.DataFrame(False, INDEX, [1, 2])
         ),
         ((TWO, TWO.astype(object).shift(1)), "matrix 'exits', column 0: signals 'entries': received NaN in row 0"),
         ((TWO, TWO.astype(float) + 0.5), "matrix 'exits', column 0: signals 'entries': received values other than"),
-        (5, "strategy: received a int; give a strategy, its name, a function"),
+        (5, "strategy: received an int; give a strategy, its name, a function"),
         (Signals([True]), "strategy: received a Signals; give"),
     ],
 )

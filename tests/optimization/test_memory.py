@@ -21,6 +21,7 @@ from cryptolab.optimization.memory import default_budget, parse_memory, written
         ("1.5 GB", 1_500_000_000),
         ("512MiB", 512 * 2**20),
         ("1gib", 2**30),
+        ("5 PB", 5 * 10**15),
         ("2 k", 2_000),
         ("1,000 B", 1_000),
         ("1_000", 1_000),
@@ -30,18 +31,29 @@ def test_a_size_is_read(value: int | str | None, bytes_: int | None) -> None:
     assert parse_memory(value) == bytes_
 
 
-@pytest.mark.parametrize("value", ["", "much", "5 PB", "-1GB", "1.2.3GB", "MB", 0, -5, 1.5, True, "0MB", [1]])
+@pytest.mark.parametrize("value", ["", "much", "5 XB", "-1GB", "1.2.3GB", "MB", 0, -5, 1.5, True, "0MB", [1]])
 def test_what_is_no_size_is_refused(value: object) -> None:
     with pytest.raises(InputError, match=r"^memory: received .*; write "):
         parse_memory(value)  # type: ignore[arg-type]
 
 
-@given(st.integers(0, 10**15))
+@given(st.integers(0, 10**20))
 def test_a_written_size_reads_as_at_least_as_much(count: int) -> None:
     if count:
         read = parse_memory(written(count))
         assert read is not None
         assert count <= read <= count * 1.01 + 1 or (count < 10**8 and read - count < 10**6)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (12, "12 B"), (357_000_000, "357 MB"), (1_231_000_000, "1.24 GB"), (3_000_000_000_001, "3.01 TB"),
+        (16 * 10**18, "16,000.00 PB"),
+    ],
+)  # fmt: skip
+def test_a_size_is_written_in_the_largest_unit(count: int, said: str) -> None:
+    assert written(count) == said
 
 
 def write(root: Path, **files: str) -> None:

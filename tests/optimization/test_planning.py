@@ -117,7 +117,7 @@ def test_each_row_runs_once_in_chunks_of_one_symbol(
     assert all(strategy[end - 1] != strategy[end] for end in ends)
     assert 1 <= plan.threads <= threads
     assert sum(plan.predicted.values()) <= plan.budget
-    assert plan.memo * min(2, len(bars)) <= plan.predicted["indicator columns"] + 1
+    assert plan.memo * min(plan.threads, len(bars)) <= plan.predicted["indicator columns"] + 1
     assert plan.memo >= (plan.threads + 1) * column
 
 
@@ -130,7 +130,7 @@ def test_few_columns_are_computed_twice(threads: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("threads", "budget", "most"), [(1, "60MB", 1.8), (1, "40MB", 3.3), (2, "90MB", 1.8), (2, "60MB", 4)]
+    ("threads", "budget", "most"), [(1, "90MB", 1.8), (1, "70MB", 3.3), (2, "141MB", 1.8), (2, "109MB", 4)]
 )
 def test_tiles_make_the_best_of_a_small_memo(threads: int, budget: str, most: float) -> None:
     """In the order of the grid each fast column would be computed once per slow one: 29 times the distinct ones."""
@@ -208,6 +208,25 @@ def test_fewer_threads_run_where_all_do_not_fit() -> None:
     probe = Probe(1e-4, 100_000_000, 2 * COLUMN)
     assert plan_of(grid, probe, threads=8, budget=parse_memory("500MB")).threads == 4
     assert plan_of(grid, probe, threads=8, budget=parse_memory("5GB")).threads == 8
+
+
+def test_as_many_symbols_as_threads_hold_tables_and_columns() -> None:
+    """The longest ones at worst; where they do not all fit, fewer threads run."""
+    grid = make_grid({"fast": [5, 6], "slow": [20, 30]})
+    lengths = [BARS, *[BARS // 10] * 11]
+    tables = [plan_of(grid, bars=lengths, threads=count).predicted["market tables"] for count in (1, 2, 8, 20)]
+    assert [size * 10 // tables[0] for size in tables] == [10, 11, 17, 21]
+    wide = plan_of(grid, bars=[BARS] * 12, threads=8, budget=parse_memory("150MB"))
+    assert 1 < wide.threads < 8
+    assert wide.memo * wide.threads <= wide.predicted["indicator columns"]
+
+
+def test_the_sweeps_of_the_benchmarks_keep_their_threads() -> None:
+    assert plan_of(make_grid(EMA_CROSS), budget=parse_memory("120MB")).threads == 2
+    long = Probe(1e-3, 2 * 8 * 1_050_207, 2 * 8 * 1_050_207, dict.fromkeys(EMA_CROSS, 8 * 1_050_207))
+    plan = plan_of(make_grid(EMA_CROSS), long, bars=[1_050_207], budget=parse_memory("1 GB"))
+    assert plan.threads == 2
+    assert plan.predicted["indicator columns"] >= 40 * long.columns["fast"]
 
 
 def test_memory_does_not_grow_with_the_budget() -> None:

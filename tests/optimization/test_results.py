@@ -125,7 +125,7 @@ def test_nan_never_wins_and_of_equals_the_first_does() -> None:
     assert math.isnan(result.table["sharpe_ratio"].iloc[0])
     assert result.best().params == {"fast": 5, "slow": 20, "kind": "up"}
     assert result.best(smallest=True).params["fast"] == 5
-    with pytest.raises(InputError, match="best: received no row with a sharpe_ratio"):
+    with pytest.raises(InputError, match="best: received no row where sharpe_ratio is defined; choose another"):
         swept({"fast": 20, "slow": 20}).best()
     assert len(result.top()) == 2
 
@@ -138,9 +138,17 @@ def test_top_is_the_table_sorted(plain: SweepResult, both: SweepResult) -> None:
 
 def test_of_several_symbols_one_can_be_asked_for(both: SweepResult) -> None:
     assert both.best(symbol="ETH/USDT").params["symbol"] == "ETH/USDT"
+    assert both.best(symbol="ethusdt") == both.best(symbol="ETH-USDT") == both.best(symbol="ETH/USDT")
+    named = {"fast": 3, "slow": 10, "stop_loss": None}
+    assert both.row({"symbol": "ETHUSDT", **named}).number == both.row({"symbol": "ETH/USDT", **named}).number
     assert both.plateau(symbol="ETH/USDT").score == both.best(symbol="ETH/USDT").metrics["sharpe_ratio"]
     with pytest.raises(InputError, match="did you mean 'ETH/USDT'"):
         both.best(symbol="ETH/USD")
+    for symbol in (5, "", "SOLUSDT"):
+        with pytest.raises(InputError, match=r"^symbol: received .*\(BTC/USDT \| ETH/USDT\)"):
+            both.best(symbol=symbol)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="params, symbol: received 'ETH/USD'; the nearest value of the grid is 'ETH"):
+        both.row({"symbol": "ETH/USD", **named})
 
 
 def test_a_plateau_over_symbols_takes_the_median_of_each_set(both: SweepResult) -> None:
@@ -247,12 +255,43 @@ def test_without_failures_there_is_no_error_column(plain: SweepResult) -> None:
     assert len(plain.errors) == 0
 
 
+def test_the_line_says_how_many_failed(failing: SweepResult, plain: SweepResult) -> None:
+    assert str(failing).endswith("bar-simulations a second, 1 of 18 sets failed")
+    assert repr(failing) == f"<SweepResult {failing}>"
+    assert "failed" not in str(plain)
+    part = swept({**PAIRS, "kind": ["up", "fails"]}, numbers=np.arange(6, 10))
+    assert "unfinished, 4 of 18 rows" in str(part)
+    assert str(part).endswith("1 of 4 sets failed")
+    two = swept({"fast": 5, "slow": 20, "kind": ["up", "fails"]}, BTC, ETH)
+    assert str(two).endswith("2 of 4 rows failed")
+
+
+def test_what_ended_a_sweep_is_said(plain: SweepResult) -> None:
+    why = "executor: received <no> workers; start some.\nsecond line"
+    part = swept(PAIRS, numbers=np.array([1, 4, 8]), ended=why)
+    assert not part.complete
+    assert part.ended == why
+    assert "unfinished, 3 of 9 rows" in str(part)
+    assert str(part).endswith(" a second. executor: received <no> workers; start some")
+    page = part._repr_html_()
+    assert "6 of 9 rows have not run" in page
+    assert page.count("executor: received &lt;no&gt; workers; start some.</p>") == 1
+    assert "<no>" not in page
+    assert "second line" not in page
+    whole = swept(PAIRS, ended=why)  # the last rows could not be kept, but they are there
+    assert whole.complete
+    assert "unfinished" not in str(whole)
+    assert str(whole).endswith("; start some")
+    assert "Ended early" in whole._repr_html_()
+    assert "Ended early" not in plain._repr_html_()
+
+
 def test_the_page_escapes_what_comes_from_users_and_shows_ten_rows(failing: SweepResult) -> None:
     page = failing._repr_html_()
     assert "<i>no</i>" not in page
     assert "&lt;i&gt;no&lt;/i&gt;" in page
     assert "second line" not in page
-    assert "1 of 18 rows" in page
+    assert "Failed:</strong> 1 of 18 sets" in page
     assert page.count("<tr>") == 11
     hostile = swept({"kind": ["<b>", "down"], "fast": [3, 5]})._repr_html_()
     assert "<b>" not in hostile
@@ -297,7 +336,7 @@ def test_a_heatmap_holds_the_table(plain: SweepResult) -> None:
     assert np.array_equal(np.asarray(drawn.z), expected.to_numpy())
     assert list(drawn.x) == ["3", "5", "8"]
     assert list(drawn.y) == [10, 20, 30]
-    assert -drawn.zmin == drawn.zmax == expected.abs().max().max()
+    assert (drawn.zmin, drawn.zmax) == (expected.min().min(), expected.max().max())
 
 
 def test_cells_of_several_sets_are_aggregated(both: SweepResult) -> None:
@@ -324,8 +363,8 @@ def test_a_heatmap_chooses_its_axes_and_marks_a_simulated_market(failing: SweepR
     assert plain.heatmap(y="fast").layout.xaxis.title.text == "slow"
     assert figure.layout.annotations[-1].text == "SIMULATED"
     single = swept({"fast": [3, 5, 8]}).heatmap()
-    assert np.asarray(single.data[0].z).shape == (1, 3)
-    assert np.asarray(swept({"fast": 3}).heatmap().data[0].z).shape == (1, 1)
+    assert np.asarray(single.data[0].y).shape == (3,)
+    assert np.asarray(swept({"fast": 3}).heatmap().data[0].y).shape == (1,)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,15 @@ def test_levels_come_back_or_where_kinds_are_mixed_as_text(tmp_path: Path, value
     assert np.array_equal(np.stack(read["days_sum"].tolist()), DAYS[:, :, 1])
 
 
+def test_a_single_level_comes_back_as_a_plain_index_of_its_name(tmp_path: Path) -> None:
+    given = table([1, 2]).droplevel("error")
+    given.index = pd.MultiIndex.from_arrays([given.index], names=["given"])
+    read = pd.read_parquet(storage.write(given, DAYS, {}, tmp_path / "a.parquet"))
+    pd.testing.assert_index_equal(read.index, pd.Index([1, 2], name="given"))
+    read.index = pd.MultiIndex.from_arrays([read.index])
+    pd.testing.assert_frame_equal(read[given.columns], given)
+
+
 def test_a_file_is_replaced_whole_and_a_failed_write_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

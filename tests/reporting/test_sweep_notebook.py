@@ -66,7 +66,8 @@ def test_params_files_hold_names_that_are_known(file: Path) -> None:
     assert set(given) <= set(parameters()) - {"output"}
     check_source(given["data"])
     assert set(given["grid"]) <= set(get_strategy(given["strategy"]).parameters)
-    assert len(make_grid(given["grid"], where=given["where"])) > 100
+    whole, kept = make_grid(given["grid"]), make_grid(given["grid"], where=given["where"])
+    assert 100 < len(kept) < len(whole)
 
 
 def test_its_job_names_files_that_are_there() -> None:
@@ -85,5 +86,5 @@ def test_it_runs_by_hand_and_writes_nothing(monkeypatch: pytest.MonkeyPatch, hom
         if "parameters" in cell.metadata.get("tags", []):
             names["data"] = {"simulated": {"bars": 900}}
     assert isinstance(names["report"], SweepReport)
-    assert len(names["results"]) == 144
+    assert len(names["results"]) == 139
     assert sorted(home.rglob("*")) == before

@@ -50,7 +50,8 @@ def test_it_opens_with_what_came_out(report: SweepReport) -> None:
     held = report.market.total_return
     assert "Sweep of crossing on SIM/USDT, 1h" in said
     assert f"Of 24 sets, {(made > 0).sum()} made money and {(made > held).sum()} made more than buy-and-hold" in said
-    assert text(str(report.hill)) in said
+    assert text(report.hill.headline) in said
+    assert report.hill.place not in said
     assert "SIMULATED market" in said
     assert "best by luck" in said
     assert "unfinished" not in said
@@ -75,8 +76,9 @@ def test_the_best_sets_stand_in_order(report: SweepReport) -> None:
     html = report.best(5).html
     top = report.results.top(count=5)
     assert html.count("<tr>") == 6
-    first = [re.sub(r"<[^>]+>", "", row) for row in re.findall(r'<th scope="row">(.*?)</th>', html)]
-    assert first == [f"{fast}, {slow}, {None if stop != stop else stop}" for fast, slow, stop in top.index]
+    assert re.findall(r'<th scope="col">(.*?)</th>', html)[:4] == ["fast", "slow", "stop_loss", "Sharpe ratio"]
+    rows = [re.sub(r"<[^>]+>", " ", row).split()[:3] for row in re.findall(r"<tr>(.*?)</tr>", html)[1:]]
+    assert rows == [[str(fast), str(slow), str(None if stop != stop else stop)] for fast, slow, stop in top.index]
     assert "The best 5 of 24 sets by Sharpe ratio" in text(html)
 
 
@@ -95,19 +97,62 @@ def test_the_map_is_drawn_from_the_result(report: SweepReport) -> None:
     assert drawn["data"][0]["type"] == "heatmap"
     assert drawn["layout"]["xaxis"]["title"]["text"] == "fast"
     assert "median of all sets" in text(html)
-    assert spec(report.heatmap("slow", "stop_loss").html)["layout"]["yaxis"]["title"]["text"] == "stop_loss"
+    other = report.results.heatmap("slow", "stop_loss", "total_return")
+    assert spec(report.heatmap(other).html)["layout"]["yaxis"]["title"]["text"] == "stop_loss"
 
 
 def test_hill_or_spike(report: SweepReport) -> None:
-    said = text(report.plateau().html)
+    html = report.plateau().html
+    said = text(html)
     assert f"Mean of its {report.hill.n_neighbours} neighbours" in said
-    assert "one step away" in said
+    assert text(str(report.hill)) in said
+    assert re.findall(r'<th scope="col">(.*?)</th>', html) == ["", "fast", "slow", "stop_loss", "Sharpe ratio"]
+    other = report.results.plateau("total_return")
+    assert text(str(other)) in text(report.plateau(other).html)
+
+
+def test_the_first_numbers_are_never_the_same_twice(report: SweepReport) -> None:
+    for metric, second in (("sharpe_ratio", "Total return"), ("total_return", "Maximum drawdown")):
+        html = SweepReport(report.results, metric).opening().html
+        tiles = html[html.index("cl-tiles") :]
+        names = re.findall(r"<dt>(.*?)</dt>", tiles)
+        assert len(set(names)) == len(names) == 6
+        assert f"{second}, best set" in names
+    looks = re.findall(r"<dd(.*?)>", tiles)
+    values = [
+        report.results.best("total_return").metrics["total_return"],
+        report.results.plateau("total_return").typical,
+    ]
+    assert [looks[0], looks[2]] == [f' class="cl-{"gain" if value > 0 else "loss"}"' for value in values]
+
+
+def test_one_parameter_is_drawn_as_a_line() -> None:
+    made = SweepReport(sweep(crossing, BARS, {"fast": range(3, 9)}, progress=False))
+    html = made.heatmap().html
+    drawn = spec(html)
+    assert drawn["data"][0]["type"] == "scatter"
+    assert drawn["layout"]["yaxis"]["title"]["text"] == "Sharpe ratio"
+    assert [trace["name"] for trace in drawn["data"] if trace.get("name")] == [
+        f"best: fast {made.best_row.params['fast']}"
+    ]
+    assert "broad rise" in text(html)
+
+
+def test_the_best_set_is_simulated_once(monkeypatch: pytest.MonkeyPatch, report: SweepReport) -> None:
+    made, run = SweepReport(report.results), report.results.backtest
+    asked: list[Any] = []
+    monkeypatch.setattr(report.results, "backtest", lambda row: (asked.append(row), run(row))[1])
+    made.opening()
+    made.rebuilt()
+    made.rebuilt(report.results.best())
+    assert len(asked) == 1
 
 
 def test_the_best_set_is_rebuilt_as_a_portfolio(report: SweepReport) -> None:
     said = text(report.rebuilt().html)
     for words in ("Start Value", "Total Closed Trades", "Sortino Ratio", "What vectorbt's Portfolio says of fast="):
         assert words in said.replace("&#x27;", "'")
+    assert "Its Benchmark Return is the bare change" in said
     other = text(report.rebuilt((3, 20, None)).html)
     assert "fast=3, slow=20, stop_loss=None" in other
 
@@ -143,6 +188,9 @@ def test_what_it_saves_can_be_read(report: SweepReport, tmp_path: Path) -> None:
     assert numbers["best"]["params"] == report.best_row.params
     assert numbers["best"]["metrics"]["sharpe_ratio"] == report.best_row.metrics["sharpe_ratio"]
     assert numbers["plateau"]["verdict"] == report.hill.verdict
+    assert numbers["plateau"]["sentence"] == str(report.hill)
+    steady = report.hill.steadiest
+    assert numbers["plateau"]["steadiest"] == (None if steady is None else vars(steady))
     facts = report.facts()
     assert facts["grid"]["fast"] == [3, 5, 8, 13]
     assert facts["backtest"]["commission"] == Costs().commission
