@@ -416,7 +416,10 @@ def test_frames_without_bars_are_refused() -> None:
 
 @pytest.mark.parametrize("data", [None, 3, [1.0], "bars.csv", np.ones(3), hours()["close"], {"open": 1}])
 def test_what_is_neither_frame_nor_bars_is_refused(data: object) -> None:
-    expected = f"bars: received a {type(data).__name__}; give Bars or a DataFrame of open, high, low, close, volume."
+    article = "an" if isinstance(data, int) else "a"
+    expected = (
+        f"bars: received {article} {type(data).__name__}; give Bars or a DataFrame of open, high, low, close, volume."
+    )
     assert refusal(data) == expected
 
 

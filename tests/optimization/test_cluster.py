@@ -204,7 +204,7 @@ def test_what_a_script_or_notebook_defines_in_main_travels_whole(two: Any, tmp_p
 
 def test_a_set_that_raises_ends_the_sweep_where_that_is_wanted(client: Any, tmp_path: Path) -> None:
     task = task_of(idea(tmp_path), RATES, on_error="raise")
-    with pytest.raises(InputError, match=r"period=7, level=0\.03: rates raised ValueError: no rate of seven"):
+    with pytest.raises(RunError, match=r"period=7, level=0\.03: rates raised ValueError: no rate of seven"):
         list(run_dask(task, plan_of(task), client, EVER))
     assert_forgotten(client)
 
@@ -349,7 +349,9 @@ def test_executors_that_cannot_be_are_refused(two: Any, monkeypatch: pytest.Monk
     with pytest.raises(InputError, match="a Client that is closed; make it anew"):
         check_executor(gone)
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(InputError, match=r"without the package distributed; run pip install cryptolab\[dask\]\."):
+    with pytest.raises(
+        InputError, match=r"without the package distributed; install the extra: pip install -e '\.\[dask\]'"
+    ):
         check_executor("dask://host:8786")
 
 

@@ -215,7 +215,7 @@ def test_a_million_sets_take_a_moment() -> None:
         (
             {"a": range(10**6), "b": range(10**6)},
             {"limit_bytes": 10**9},
-            "1,000,000,000,000 sets (1,000,000 x 1,000,000), whose parameters alone take 16,000.00 GB of 1.00 GB; give",
+            "1,000,000,000,000 sets (1,000,000 x 1,000,000), whose parameters alone take 16.00 TB of 1.00 GB; give",
         ),
         ({"a": range(10**9), "b": range(10**9)}, {}, "a product of 1,000,000,000,000,000,000 sets"),
         ({"a": range(10**9)}, {"samples": 10**8, "limit_bytes": 10**8}, "100,000,000 samples, whose parameters"),

