@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cryptolab.kernels.account import WORST
 from cryptolab.kernels.compiler import kernel
 from cryptolab.kernels.falls import DIPS, Falls, deepest, fall, ride, set_aside
 from cryptolab.kernels.fills import entry_size, levels, market, slipped, watch
@@ -25,7 +26,7 @@ FALLEN = 1e-4
 """Share of the money put in below which the rounding of the cash beside a position is no longer small beside it."""
 FADED, SWOLLEN = 1e-200, 1e200
 """Money below and above which products leave the range of doubles."""
-AHEAD = 6
+AHEAD = 10
 """Trades by which memory is asked for early."""
 
 
@@ -145,6 +146,7 @@ def visit(score, out, capital, record, bars, ground, moves, enter, leave, room):
     n, interval = close.size, rules.interval
     watched = rules.stop_loss + rules.stop_atr + rules.take_profit + rules.target_atr > 0.0
     in_atr = rules.stop_atr + rules.target_atr > 0.0
+    at_worst = rules.mode == WORST
     falls = Falls(capital, time[0], False, 0.0, 0)
     sums = Sums(0.0, 0.0, 0.0, 0.0, capital)
     tally = Tally(0, 0, 0.0, 0.0, 0.0, 0, 0, 0.0, 0.0)
@@ -167,7 +169,10 @@ def visit(score, out, capital, record, bars, ground, moves, enter, leave, room):
         atr = bars.atr[signal] if in_atr else np.nan
         if (in_atr and np.isnan(atr)) or time[entry] - (time[signal] + interval) > rules.patience:
             continue
-        price = slipped(market(rules.mode, 1, opens[entry], highs[entry], lows[entry]), 1, rules.slippage)
+        base = opens[entry]
+        if at_worst:  # highs and lows are not looked at where they do not matter: each look may wait for memory
+            base = market(rules.mode, 1, opens[entry], highs[entry], lows[entry])
+        price = slipped(base, 1, rules.slippage)
         size = entry_size(cash, 1, price, rules)
         if size == 0.0:
             continue
@@ -208,7 +213,9 @@ def visit(score, out, capital, record, bars, ground, moves, enter, leave, room):
 
         # the bar of the exit
         if exit < n:
-            hit, level = 0, market(rules.mode, -1, opens[exit], highs[exit], lows[exit])
+            hit, level = 0, opens[exit]
+            if at_worst:
+                level = market(rules.mode, -1, opens[exit], highs[exit], lows[exit])
             if inside:
                 hit, level, _ = watch(1, opens[exit], highs[exit], lows[exit], stop, target)
             paid = level if hit > 0 else slipped(level, -1, rules.slippage)

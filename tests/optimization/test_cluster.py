@@ -349,9 +349,7 @@ def test_executors_that_cannot_be_are_refused(two: Any, monkeypatch: pytest.Monk
     with pytest.raises(InputError, match="a Client that is closed; make it anew"):
         check_executor(gone)
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(
-        InputError, match=r"without the package distributed; install the extra: pip install -e '\.\[dask\]'"
-    ):
+    with pytest.raises(InputError, match=r"without the package distributed; install the extra: pip install"):
         check_executor("dask://host:8786")
 
 
