@@ -5,13 +5,14 @@
     │   ├── DataError                   rows that cannot be bars
     │   └── UnknownNameError (KeyError) a name nobody knows, with the nearest one that somebody does
     └── RunError                        a run that began and failed; what it left behind is named
+        └── SetError                    one set of a sweep that failed, where that was to end it
 
 Each message is one sentence in one shape: what, what was received, what to write instead (see `checks.refuse`).
 """
 
 from __future__ import annotations
 
-__all__ = ["CryptolabError", "DataError", "InputError", "RunError", "UnknownNameError"]
+__all__ = ["CryptolabError", "DataError", "InputError", "RunError", "SetError", "UnknownNameError"]
 
 
 class CryptolabError(Exception):
@@ -34,3 +35,7 @@ class UnknownNameError(InputError, KeyError):
 
 class RunError(CryptolabError):
     """A run that began and failed. The command line exits with 1."""
+
+
+class SetError(RunError):
+    """A set of parameters whose strategy raised, or gave what cannot be its signals, under on_error="raise"."""

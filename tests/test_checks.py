@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryptolab import checks
-from cryptolab.errors import CryptolabError, DataError, InputError, RunError, UnknownNameError
+from cryptolab.errors import CryptolabError, DataError, InputError, RunError, SetError, UnknownNameError
 
 
 def refusal(call: Callable[..., Any], *arguments: Any, **named: Any) -> str:
@@ -30,6 +30,7 @@ def test_the_tree_of_errors() -> None:
     assert issubclass(UnknownNameError, InputError)
     assert issubclass(RunError, CryptolabError)
     assert not issubclass(RunError, InputError)
+    assert issubclass(SetError, RunError)
 
 
 def test_the_sentence() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,12 +16,11 @@ from cryptolab.backtesting.metrics import Metrics
 from cryptolab.bars import Bars
 from cryptolab.checks import known_keys, refuse
 from cryptolab.data_fetchers import simulate
-from cryptolab.errors import InputError, RunError
+from cryptolab.errors import RunError
 from cryptolab.jobs.single import named_after, read_named
 from cryptolab.optimization import Plateau, SweepResult, storage
 from cryptolab.optimization.progress import log
 from cryptolab.optimization.scales import SCALES
-from cryptolab.optimization.task import run_rows
 from cryptolab.reporting.study import as_json
 from cryptolab.signal_generator import get_strategy
 
@@ -47,8 +45,8 @@ def sweep(
     as in `jobs.single.backtest`. metric, output: what the rows will be ordered by and written to; refused now rather
     than after hours. options: those of `optimization.sweep`.
 
-    Sets that fail are not logged: the caller shows them. Raises InputError for what cannot be used, RunError for a
-    strategy that ends Python, and for a set that fails where `on_error` is "raise".
+    Sets that fail are not logged: the caller shows them. Raises InputError for what cannot be used, SetError for a
+    set that fails where `on_error` is "raise", RunError for a strategy that ends Python.
     """
     known_keys("metric", [metric], Metrics._fields)
     if output is not None:
@@ -69,10 +67,6 @@ def sweep(
         )  # fmt: skip
     except SystemExit as ended:
         raise RunError(f"strategy {strategy!r}: it called sys.exit({ended.code!r}); return signals instead.") from ended
-    except InputError as problem:
-        if _of_a_row(problem):
-            raise RunError(str(problem)) from problem
-        raise
     finally:
         log.removeFilter(_no_warning)
 
@@ -91,12 +85,6 @@ def why_none(results: SweepResult, metric: str) -> str:
 
 def _no_warning(record: logging.LogRecord) -> bool:
     return record.levelno < logging.WARNING
-
-
-def _of_a_row(problem: InputError) -> bool:
-    """Whether a refusal came up while rows were computed, on whatever machine, and so not at the door."""
-    frames = traceback.walk_tb(problem.__traceback__)
-    return any(frame.f_code.co_name == run_rows.__name__ for frame, _ in frames)
 
 
 def described(results: SweepResult, metric: str, count: int) -> dict[str, Any]:

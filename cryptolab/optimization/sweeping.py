@@ -27,7 +27,7 @@ from cryptolab.backtesting.metrics import Metrics
 from cryptolab.backtesting.records import given
 from cryptolab.bars import Bars, as_bars
 from cryptolab.checks import flag, known_keys, number, one_of, refuse, unknown_name, whole
-from cryptolab.errors import RunError
+from cryptolab.errors import RunError, SetError
 from cryptolab.kernels.scoring import SCORE
 from cryptolab.optimization.checkpoint import Checkpoint, check_folder
 from cryptolab.optimization.cluster import check_executor, run_dask
@@ -84,8 +84,8 @@ def sweep(
 
     The first Ctrl-C ends the sweep after the sets under way and gives the finished part (`complete` is False); so does
     the loss of a whole cluster (`ended` says so).
-    Raises InputError for what cannot be run, before anything runs; for one set, see on_error. Raises RunError
-    when all sets fail.
+    Raises InputError for what cannot be run, before anything runs; SetError for the first set that fails, where
+    on_error says so; RunError when all sets fail.
     """
     begin = time.perf_counter()
     columns = _metrics(metrics)
@@ -152,8 +152,10 @@ def _run(task: Task, how: _How) -> tuple[_Book, int, str]:
                     if kept is not None:
                         kept.add(rows)
                     shown.add(len(rows.numbers), task.simulations(rows.numbers))
+        except SetError:
+            raise
         except RunError as problem:  # the cluster is gone, or the checkpoint's disk is full: what is finished stays
-            if not len(book) or task.on_error == "raise":
+            if not len(book):
                 raise
             return book, resumed, str(problem)
     return book, resumed, ""

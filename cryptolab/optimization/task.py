@@ -21,7 +21,7 @@ from cryptolab.backtesting import BacktestEngine, BacktestResult, Costs, Risk
 from cryptolab.backtesting.backtest_engine import check_rules
 from cryptolab.backtesting.scoring import MOST_ORDERS, Scorer, Scoring
 from cryptolab.bars import Bars, Memo
-from cryptolab.errors import InputError, RunError
+from cryptolab.errors import InputError, RunError, SetError
 from cryptolab.kernels.scoring import SCORE
 from cryptolab.optimization.grid import Grid
 from cryptolab.optimization.planning import Probe, probing_sets
@@ -210,7 +210,8 @@ def run_rows(task: Task, numbers: np.ndarray, stop: threading.Event | None = Non
     """Compute the rows `numbers`, in their order, on this thread; once `stop` is set, no further ones.
 
     Signals are computed once for neighbours that differ in costs and risk alone. What a strategy raises, and what it
-    returns that cannot be its signals, is recorded in the row, or, with on_error="raise", raised naming its parameters.
+    returns that cannot be its signals, is recorded in the row, or, with on_error="raise", raised as SetError; both name
+    its parameters.
     """
     scores, days = np.zeros(len(numbers), SCORE), np.zeros((len(numbers), task.blocks, 3))
     errors: dict[int, str] = {}
@@ -237,7 +238,7 @@ def run_rows(task: Task, numbers: np.ndarray, stop: threading.Event | None = Non
         except (InputError, RunError) as problem:
             known = ()
             if task.on_error == "raise":
-                raise
+                raise SetError(str(problem)) from (problem.__cause__ or problem)
             errors[number] = str(problem)
             _unknown(scores, days, done)
         done += 1

@@ -142,17 +142,18 @@ def test_the_end_at_once_leaves_what_was_finished(
     assert HANGS in again
 
 
-def test_a_full_disk_ends_it_after_what_is_finished_is_printed(home: Path, idea: Path) -> None:
+@pytest.mark.parametrize("on_error", ["record", "raise"])
+def test_a_full_disk_ends_it_after_what_is_finished_is_printed(home: Path, idea: Path, on_error: str) -> None:
     (idea.parent / "on").touch()
     kept = idea.parent / "kept.sweep"
 
     def small_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 
+    asked = words(idea, "--metric", "total_return", "--on-error", on_error)
     done = subprocess.run(
-        [*CRYPTOLAB, *words(idea, "--metric", "total_return")], capture_output=True, text=True, timeout=120,
-        preexec_fn=small_files, check=False,
-    )  # fmt: skip
+        [*CRYPTOLAB, *asked], capture_output=True, text=True, timeout=120, preexec_fn=small_files, check=False
+    )
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"cryptolab: checkpoint {kept}: ")
