@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
@@ -118,7 +119,9 @@ class SweepReport:
         """Strategy, grid, costs and risk; what failed."""
         task = self.results.task
         rows = [[name, count(len(axis)), _which(axis)] for name, axis in task.grid.axes.items()]
-        pairs = [("Strategy", task.source.name), ("Sets", count(len(task.grid))), ("Bars", count(len(self.bars)))]
+        full = math.prod(len(axis) for axis in task.grid.axes.values())
+        sets = count(len(task.grid)) + (f" of {count(full)} combinations" if len(task.grid) < full else "")
+        pairs = [("Strategy", task.source.name), ("Sets", sets), ("Bars", count(len(self.bars)))]
         pairs += [("Initial capital", money(task.initial_capital, quote(self.bars.symbol)))]
         rules = {**asdict(task.costs), **asdict(task.risk)}
         pairs += [
