@@ -156,17 +156,16 @@ def trade_costs(bars: Bars) -> Row:
     """Return what a trade costs above the bare scan of the flags, the dearest of the catalogue's strategies."""
     scorer = Scorer(bars, 10_000.0, 16)
     scores, days = np.zeros(1, SCORE), np.zeros((1, 16, 3))
-    whole = len(bars) - len(bars) % 8
     room = np.empty(len(bars) + 1, np.int32), np.empty(len(bars) + 1, np.int32)
     dearest, named = 0.0, ""
     for made in (STRATEGIES["ema_cross"], STRATEGIES["rsi_reversion"], STRATEGIES["ichimoku_trend"], pandas_reversion):
         signals = made(bars)
         entries, exits = signals.entries, signals.exits
         flags = Signals(entries, exits)
-        words = entries[:whole].view(np.uint64), exits[:whole].view(np.uint64)
 
-        def scan(words: Any = words, entries: Any = entries, exits: Any = exits) -> None:
-            turns.turns_of_flags(*words, entries, exits, *room)
+        def scan(entries: np.ndarray = entries, exits: np.ndarray = exits) -> None:
+            bits = [np.packbits(flags, bitorder="little").view(np.uint64) for flags in (entries, exits)]
+            turns.turns_of_flags(*bits, *room)
 
         for risk in (Risk(), ATR_RISK):
             score, bare = best(9, lambda: scorer.score(flags, Costs(), risk, scores, days, 0), scan)  # noqa: B023
@@ -283,7 +282,7 @@ def on_hours() -> list[Row]:
         assert math.isclose(theirs.metrics.sharpe_ratio, ours["sharpe_ratio"], rel_tol=1e-9)
     named = {"fast": range(5, 38), "slow": range(40, 72, 2)}
     function, matrix, vectorbt_time, raptor_time = best(
-        3,
+        5,
         lambda: sweep(cross, bars, named, n_jobs=CORES, progress=False),
         lambda: patient(bars, entries, exits, slippage=0.0),
         lambda: vectorbt_metrics(bars, entries, exits),

@@ -6,7 +6,10 @@ any other is simulated bar by bar, as the engine does.
 
 from __future__ import annotations
 
+import math
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -18,28 +21,30 @@ from cryptolab.kernels import fills, trades
 from cryptolab.kernels.account import FILL, RULES, SAME_CLOSE, Columns, Flags, new_account
 from cryptolab.kernels.falls import DIP, DIPS
 from cryptolab.kernels.scoring import begin_trades, count_trades, curve, end_trades, fold_days, summarise_curve
-from cryptolab.kernels.terrain import Terrain, survey
-from cryptolab.kernels.turns import turns_of_condition, turns_of_flags
+from cryptolab.kernels.terrain import survey
 from cryptolab.signal_generator import Signals
 
-BYTES_PER_BAR = 104
-"""What a Scorer keeps: eleven numbers per bar, six per block of 64, and an ATR; or what it needs while it is made."""
-PLACES = 2
-"""For how many runs with a flag at each bar there is room. Mostly flags are few: a run that might find none does not
-wait."""
+BYTES_PER_BAR = 144
+"""What a Scorer keeps: sixteen numbers per bar, six per block of 64, and an ATR; or what it needs while it is made."""
 
 
 def together(bars: int) -> int:
     """Return how many runs of that many bars a thread folds at once: enough for a millisecond and more, which is what
     another thread may need to wake up."""
-    return min(256, max(16, 4_000_000 // bars))
+    return min(256, max(16, 1_600_000 // bars))
+
+
+def waiting_bytes(bars: int) -> int:
+    """Return what the signals of the runs that wait may take: 128 of long_while, or 4 with all four flags; more of
+    short series, of which many are little anyway."""
+    return min(max(16 * bars, 2**22), 4 * bars * together(bars))
 
 
 def working_bytes(bars: int) -> int:
-    """Return what one thread's runs take at their peak: their lists of bars (16 bytes each), an equity (8), flags that
-    are made of a condition when they are asked for (8), and those of the runs that wait (4 each). However often a run
-    trades: its fills are counted as they come."""
-    return (8 * PLACES + 8 + 8 + 4 * together(bars)) * bars
+    """Return what one thread's runs take at their peak: the bars of one's flags (8 bytes each), an equity (8), flags
+    that are made of a condition when they are asked for (8), the bits of those that wait and their signals. However
+    often a run trades: its fills are counted as they come."""
+    return (8 + 8 + 8) * bars + together(bars) * bars // 4 + waiting_bytes(bars)
 
 
 FILLS_AT_ONCE = 2048
@@ -47,6 +52,9 @@ FILLS_AT_ONCE = 2048
 
 MOST_ORDERS = 1024
 """Costs and risks that are kept as the kernels take them."""
+
+
+Away = Callable[[], AbstractContextManager[None]]
 
 
 class Order(NamedTuple):
@@ -58,6 +66,14 @@ class Order(NamedTuple):
     """whether trades.visit knows such an account"""
 
 
+class _Run(NamedTuple):
+    """A run that waits."""
+
+    signals: Signals
+    order: Order
+    row: int
+
+
 class Scorer:
     """Scores runs on one symbol's bars, each from the same capital. Safe to use from several threads.
 
@@ -66,7 +82,7 @@ class Scorer:
 
     def __init__(self, bars: Bars, initial_capital: float, blocks: int) -> None:
         self.bars, self.initial_capital, self.blocks = bars, initial_capital, blocks
-        self.ground = Terrain(*survey(bars.open[0], bars.low, bars.high, bars.close, bars.time // DAY))
+        self.ground = survey(bars.time, bars.open, bars.high, bars.low, bars.close, bars.time // DAY)
         idle = np.full(len(bars), initial_capital)
         market = curve(initial_capital, idle, bars.open[0], bars.close, bars.time, bars.interval)
         self.market = market.market_mean, market.market_squares
@@ -75,7 +91,7 @@ class Scorer:
         self._orders: dict[tuple[Costs, Risk], Order] = {}
         # sums of products hold their digits where the market's variance is not small beside its mean square; NaN, of
         # prices whose returns leave the range of doubles, is not
-        self._rough = market.market_squares >= trades.ROUNDING * float(self.ground.totals[-1, 2])
+        self._rough = market.market_squares >= trades.ROUNDING * float(self.ground.places["squares"][-1])
 
     def score(self, signals: Signals, costs: Costs, risk: Risk, scores: np.ndarray, days: np.ndarray, row: int) -> None:
         """Score one run alone; see `Scoring`."""
@@ -83,9 +99,9 @@ class Scorer:
         scoring.add(signals, costs, risk, row)
         scoring.finish()
 
-    def scoring(self, scores: np.ndarray, days: np.ndarray) -> Scoring:
-        """Return what scores runs into rows of these tables, on one thread."""
-        return Scoring(self, scores, days)
+    def scoring(self, scores: np.ndarray, days: np.ndarray, away: Away = nullcontext) -> Scoring:
+        """Return what scores runs into rows of these tables, on one thread. away: entered around long kernels."""
+        return Scoring(self, scores, days, away)
 
     def order(self, costs: Costs, risk: Risk) -> Order:
         """Return costs and risk as the kernels take them."""
@@ -129,63 +145,68 @@ class Scoring:
     each is away in one long kernel instead of in many short ones. Rows are filled when `finish` returns.
     """
 
-    def __init__(self, scorer: Scorer, scores: np.ndarray, days: np.ndarray) -> None:
-        self._scorer, self._scores, self._days = scorer, scores, days
-        places, runs = PLACES * (len(scorer.bars) + 1), together(len(scorer.bars))
+    def __init__(self, scorer: Scorer, scores: np.ndarray, days: np.ndarray, away: Away) -> None:
+        self._scorer, self._scores, self._days, self._away = scorer, scores, days, away
+        bars, days_there = len(scorer.bars), len(scorer.ground.days)
+        batches = math.ceil(len(scores) / together(bars))
+        runs, words = math.ceil(len(scores) / batches), math.ceil(bars / 64)  # batches alike, no few runs in the last
         self._room = trades.Room(
-            np.empty(places, np.int32), np.empty(places, np.int32), np.zeros(runs + 1, np.int64),
-            np.zeros(runs + 1, np.int64), np.empty(runs, RULES), np.empty(runs, np.int64), np.empty(runs, bool),
-            np.empty(len(scorer.ground.days)), np.empty(DIPS, DIP),
+            np.zeros((runs, words), np.uint64), np.zeros((runs, words), np.uint64), np.empty(runs, bool),
+            np.empty(runs, RULES), np.empty(runs, np.int64), np.empty(runs, bool), np.empty(bars + 1, np.int32),
+            np.empty(bars + 1, np.int32), np.empty(days_there), np.empty(DIPS, DIP),
         )  # fmt: skip
-        self._waiting: list[tuple[Signals, Order]] = []
+        self._entries, self._exits = self._room.entries.view(np.uint8), self._room.exits.view(np.uint8)
+        self._waiting: list[_Run] = []
+        self._held = 0  # bytes of the signals that wait
+        self._costs, self._risk = Costs(), Risk()
+        self._order = scorer.order(self._costs, self._risk)
 
     def add(self, signals: Signals, costs: Costs, risk: Risk, row: int) -> None:
         """Score a run into `row`; signals: of the scorer's bars. Raises InputError for what BacktestEngine refuses."""
         signals = allowed(signals, self._scorer.bars, risk)
-        order = self._scorer.order(costs, risk)
+        if costs is not self._costs or risk is not self._risk:  # mostly the same for all: hashing them takes its time
+            self._costs, self._risk, self._order = costs, risk, self._scorer.order(costs, risk)
+        order = self._order
         if not order.by_trades or signals.any_short:
             self._simulate(signals, order, row)
             return
-        room, place = self._room, len(self._waiting)
-        entered, left = self._turns(signals, room.enter[room.entered[place] :], room.leave[room.left[place] :])
-        room.entered[place + 1], room.left[place + 1] = room.entered[place] + entered, room.left[place] + left
-        room.rules[place], room.rows[place] = order.rules[0], row
-        self._waiting.append((signals, order))
-        free = len(room.enter) - max(room.entered[place + 1], room.left[place + 1])
-        if free <= len(self._scorer.bars) or place + 1 == len(room.rows):
-            self.finish()
-
-    def _turns(self, signals: Signals, enter: np.ndarray, leave: np.ndarray) -> tuple[int, int]:
-        """Write the bars of the flags, and return how many there are."""
-        n = len(self._scorer.bars)
-        whole = n - n % 8
-        if signals.condition is not None:
-            held = signals.condition
-            entered, left = turns_of_condition(held[:whole].view(np.uint64), held[whole:], enter, leave)
+        place, bits = len(self._waiting), math.ceil(len(signals) / 8)
+        self._room.follows[place] = signals.held is not None
+        if signals.held is not None:
+            self._entries[place, :bits] = signals.held
         else:
-            entries, exits = signals.entries, signals.exits
-            words = entries[:whole].view(np.uint64), exits[:whole].view(np.uint64)
-            entered, left = turns_of_flags(*words, entries, exits, enter, leave)
-        return entered, left
+            self._entries[place, :bits] = np.packbits(signals.entries, bitorder="little")
+            self._exits[place, :bits] = np.packbits(signals.exits, bitorder="little")
+        self._waiting.append(_Run(signals, order, row))
+        self._held += signals.nbytes
+        if self._held >= waiting_bytes(len(signals)) or len(self._waiting) == len(self._room.rows):
+            self.finish()
 
     def finish(self) -> None:
         """Score the runs that wait."""
         waiting, self._waiting = self._waiting, []
+        self._held = 0
         if not waiting:
             return
-        scorer, room = self._scorer, self._room
-        columns = scorer.columns(any(order.needs_atr for _, order in waiting))
-        trades.visit_all(
-            self._scores, self._days, len(waiting), scorer.initial_capital, columns, scorer.ground, scorer.market, room
-        )
-        for place, (signals, order) in enumerate(waiting):
+        scorer, room, count = self._scorer, self._room, len(waiting)
+        room.rows[:count] = [run.row for run in waiting]
+        np.concatenate([run.order.rules for run in waiting], out=room.rules[:count])
+        columns = scorer.columns(any(run.order.needs_atr for run in waiting))
+        scores, days, capital = self._scores, self._days, scorer.initial_capital
+        with self._away():
+            trades.visit_all(scores, days, count, capital, columns, scorer.ground, scorer.market, room)
+        for place, run in enumerate(waiting):
             if not room.done[place]:
-                self._simulate(signals, order, int(room.rows[place]))
+                self._simulate(run.signals, run.order, run.row)
 
     def _simulate(self, signals: Signals, order: Order, row: int) -> None:
         """Score a run bar by bar."""
-        scorer, scores = self._scorer, self._scores
         flags = Flags(signals.entries, signals.exits, signals.short_entries, signals.short_exits)
+        with self._away():
+            self._step(flags, order, row)
+
+    def _step(self, flags: Flags, order: Order, row: int) -> None:
+        scorer, scores = self._scorer, self._scores
         bars, capital = scorer.bars, scorer.initial_capital
         account, n = new_account(capital), len(bars)
         equity, hand = np.empty(n), np.empty(FILLS_AT_ONCE, FILL)

@@ -4,6 +4,9 @@ A sweep asks the same questions of the same bars thousands of times: the sums of
 and lowest close, the first bar that touches a level. Sums are differences of running totals. A plain total loses every
 digit of a quiet stretch that follows a wild one; these keep what each addition rounded off in a second number (Knuth's
 two-sum), so that a difference has all the digits of its own. Extremes come from windows and blocks of bars.
+
+What is asked of one bar lies in one record of 128 bytes: a run's trades lie here and there, and each look at another
+place of memory is waited for.
 """
 
 from __future__ import annotations
@@ -22,17 +25,36 @@ HIGHEST, LOWEST, DRAWDOWN, PEAK = range(4)
 with its highest close."""
 
 
+PLACE = np.dtype(
+    [
+        ("time", "i8"),
+        ("open", "f8"),
+        ("high", "f8"),
+        ("low", "f8"),
+        ("close", "f8"),
+        ("change", "f8"),  # simple return of the close, the first against the first open
+        ("lowest", "f8"),  # close of the 64 bars from this one on
+        ("highest", "f8"),
+        # sums over the bars up to this one, itself included; each followed by what it lacks
+        ("returns", "f8"),
+        ("returns_rest", "f8"),
+        ("squares", "f8"),
+        ("squares_rest", "f8"),
+        ("downside", "f8"),  # squares of the negative returns
+        ("downside_rest", "f8"),
+        ("closes", "f8"),
+        ("closes_rest", "f8"),
+    ]
+)
+LINE = 64
+"""Bytes that come from memory together: a PLACE is two lines, where it begins with one."""
+
+
 class Terrain(NamedTuple):
     """Tables over n bars."""
 
-    change: np.ndarray
-    """(n) simple return of each close, the first against the first open"""
-    totals: np.ndarray
-    """(n + 1, 8) sums over the bars before row t of r, r², min(r, 0)² and close, each followed by what it lacks"""
-    lowest: np.ndarray
-    """(n) lowest close of the 64 bars from t on"""
-    highest: np.ndarray
-    """(n) highest close of the 64 bars from t on"""
+    places: np.ndarray
+    """(n) records PLACE"""
     small: np.ndarray
     """(n / 64, 4) whole blocks of closes"""
     wide: np.ndarray
@@ -46,13 +68,13 @@ class Terrain(NamedTuple):
 
 
 @kernel
-def extremes(lowest, highest, small, wide, first, end):
+def extremes(places, small, wide, first, end):
     """Return (lowest, highest) of the closes first .. end - 1; of up to 64 bars those of the 64 from `first` on, which
     may reach beyond `end`."""
-    low, high = lowest[first], highest[first]
+    low, high = places[first].lowest, places[first].highest
     if end - first <= SMALL:
         return low, high
-    low, high = min(low, lowest[end - SMALL]), max(high, highest[end - SMALL])
+    low, high = min(low, places[end - SMALL].lowest), max(high, places[end - SMALL].highest)
     b, last = (first >> SMALL_BITS) + 1, end >> SMALL_BITS
     step = 1 << (WIDE_BITS - SMALL_BITS)
     while b < last:
@@ -91,48 +113,74 @@ def first_touch(low, high, small_reach, wide_reach, first, end, stop, target):
     return end
 
 
-@kernel
-def survey(first_open, low, high, close, day):
-    """Return the tables of a Terrain; day: the UTC day of each bar."""
+def survey(time, opens, high, low, close, day):
+    """Return the Terrain of n bars; day: the UTC day of each."""
     n = close.size
-    change = np.empty(n)
-    change[0] = close[0] / first_open - 1.0
-    for t in range(1, n):
-        change[t] = close[t] / close[t - 1] - 1.0
+    room = np.empty((n + 1) * PLACE.itemsize, np.uint8)
+    places = room[-room.ctypes.data % LINE :][: n * PLACE.itemsize].view(PLACE)
+    small, small_reach = blocks(low, high, close, SMALL)
+    wide, wide_reach = blocks(low, high, close, WIDE)
+    write_bars(places, time, opens, high, low, close)
+    write_totals(places)
+    write_windows(places, *windows(close))
+    return Terrain(places, small, wide, small_reach, wide_reach, last_of_days(day))
+
+
+@kernel
+def write_bars(places, time, opens, high, low, close):
+    """Write each bar and its return into its place."""
+    before = opens[0]
+    for t in range(close.size):
+        place = places[t]
+        place.time = time[t]
+        place.open, place.high, place.low, place.close = opens[t], high[t], low[t], close[t]
+        place.change = close[t] / before - 1.0
+        before = close[t]
+
+
+@kernel
+def two_sum(total, rest, value):
+    """Return a total and what it lacks after one more value."""
+    after = total + value
+    taken = after - total
+    return after, rest + ((total - (after - taken)) + (value - taken))
+
+
+@kernel(fastmath=frozenset())  # fused or reordered, the rounding would not be what is kept
+def write_totals(places):
+    """Write the running totals of the returns and closes that are there."""
+    returns = returns_rest = squares = squares_rest = downside = downside_rest = closes = closes_rest = 0.0
+    for t in range(places.size):
+        place = places[t]
+        r = place.change
+        returns, returns_rest = two_sum(returns, returns_rest, r)
+        squares, squares_rest = two_sum(squares, squares_rest, r * r)
+        downside, downside_rest = two_sum(downside, downside_rest, min(r, 0.0) ** 2)
+        closes, closes_rest = two_sum(closes, closes_rest, place.close)
+        place.returns, place.returns_rest = returns, returns_rest
+        place.squares, place.squares_rest = squares, squares_rest
+        place.downside, place.downside_rest = downside, downside_rest
+        place.closes, place.closes_rest = closes, closes_rest
+
+
+@kernel
+def write_windows(places, lowest, highest):
+    """Write each bar's window."""
+    for t in range(places.size):
+        places[t].lowest, places[t].highest = lowest[t], highest[t]
+
+
+@kernel
+def last_of_days(day):
+    """Return the last bar of each day that has bars."""
+    n = day.size
     days = np.empty(n, np.int64)
     count = 0
     for t in range(n):
         if t + 1 == n or day[t + 1] != day[t]:
             days[count] = t
             count += 1
-    small, small_reach = blocks(low, high, close, SMALL)
-    wide, wide_reach = blocks(low, high, close, WIDE)
-    lowest, highest = windows(close)
-    return change, running(change, close), lowest, highest, small, wide, small_reach, wide_reach, days[:count].copy()
-
-
-@kernel(fastmath=frozenset())  # fused or reordered, the rounding would not be what is kept
-def running(change, close):
-    """Return the running totals of a Terrain."""
-    n = close.size
-    totals = np.zeros((n + 1, 8))
-    for t in range(n):
-        r = change[t]
-        for column in range(4):
-            value = r
-            if column == 1:
-                value = r * r
-            elif column == 2:
-                value = min(r, 0.0) ** 2
-            elif column == 3:
-                value = close[t]
-            before = totals[t, 2 * column]
-            after = before + value
-            taken = after - before
-            lost = (before - (after - taken)) + (value - taken)
-            totals[t + 1, 2 * column] = after
-            totals[t + 1, 2 * column + 1] = totals[t, 2 * column + 1] + lost
-    return totals
+    return days[:count].copy()
 
 
 @kernel

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cryptolab.kernels.account import WORST
 from cryptolab.kernels.compiler import kernel
 from cryptolab.kernels.falls import DIPS, Falls, deepest, fall, ride, set_aside
 from cryptolab.kernels.fills import entry_size, levels, market, slipped, watch
 from cryptolab.kernels.prefetch import prefetch
 from cryptolab.kernels.scoring import change, fold_days
 from cryptolab.kernels.terrain import SMALL, extremes, first_touch
+from cryptolab.kernels.turns import turns_of_condition, turns_of_flags
 
 ROUNDING = 1e-2
 """Where the variance is a smaller share than this of the mean square, sums of r and r² do not hold its last digits."""
@@ -33,18 +33,22 @@ AHEAD = 10
 class Room(NamedTuple):
     """Arrays that one thread works in: up to k runs on the same bars."""
 
-    enter: np.ndarray
-    """int32, bars of the entry flags of all runs, one behind the other: entered[k] .. entered[k + 1] are of run k"""
-    leave: np.ndarray
-    """int32, bars of the exit flags, likewise by `left`"""
-    entered: np.ndarray
-    left: np.ndarray
+    entries: np.ndarray
+    """(k, words) bits of the entry flags, see kernels/turns.py; or of the condition that a run follows"""
+    exits: np.ndarray
+    """(k, words) bits of the exit flags"""
+    follows: np.ndarray
+    """(k) whether a run follows a condition"""
     rules: np.ndarray
     """(k) RULES"""
     rows: np.ndarray
     """(k) where their scores go"""
     done: np.ndarray
     """(k) whether they could be folded"""
+    enter: np.ndarray
+    """(n + 1) int32, bars of the entries of the run at hand"""
+    leave: np.ndarray
+    """(n + 1) int32, of its exits"""
     day_equity: np.ndarray
     dips: np.ndarray
     """(DIPS) records DIP"""
@@ -85,20 +89,24 @@ def one_bar(sums, before, equity, market_return):
 
 
 @kernel
-def between(totals, column, first, end):
-    """Return a sum over the bars first .. end - 1: a difference of totals, and of what each of them lacks."""
-    return (totals[end, column] - totals[first, column]) + (totals[end, column + 1] - totals[first, column + 1])
+def between(total, rest, total_before, rest_before):
+    """Return a sum over a stretch: a difference of totals, and of what each of them lacks."""
+    return (total - total_before) + (rest - rest_before)
 
 
 @kernel
-def many_bars(sums, totals, first, end, rest, size):
-    """Return the Sums after the bars first .. end - 1 of a position: its returns are the market's."""
-    squares = between(totals, 2, first, end)
+def many_bars(sums, before, last, count, rest, size):
+    """Return the Sums after `count` bars of a position: its returns are the market's. before, last: the PLACE of the
+    bar before them and of the last of them."""
+    squares = between(last.squares, last.squares_rest, before.squares, before.squares_rest)
+    closes = between(last.closes, last.closes_rest, before.closes, before.closes_rest)
     return Sums(
-        sums.returns + between(totals, 0, first, end), sums.squares + squares,
-        sums.downside + between(totals, 4, first, end), sums.products + squares,
-        sums.equity + rest * (end - first) + size * between(totals, 6, first, end),
-    )  # fmt: skip
+        sums.returns + between(last.returns, last.returns_rest, before.returns, before.returns_rest),
+        sums.squares + squares,
+        sums.downside + between(last.downside, last.downside_rest, before.downside, before.downside_rest),
+        sums.products + squares,
+        sums.equity + rest * count + size * closes,
+    )
 
 
 @kernel
@@ -120,16 +128,6 @@ def one_trade(tally, profit, held, traded, fees):
 
 
 @kernel
-def ask_for(bar, time, opens, close, market_change, totals):
-    """Ask for what a fill at the open of `bar` will need."""
-    prefetch(time, bar)
-    prefetch(opens, bar)
-    prefetch(close, bar)
-    prefetch(market_change, bar)
-    prefetch(totals, bar)
-
-
-@kernel
 def visit(score, out, capital, record, bars, ground, moves, enter, leave, room):
     """Fold a run into its record SCORE and its daily returns into out (blocks, 3). Returns whether it could be done.
 
@@ -138,15 +136,13 @@ def visit(score, out, capital, record, bars, ground, moves, enter, leave, room):
     """
     rules = record[0]
     # taken out of their records here: each look into one inside the loop counts references
-    time, opens, highs, lows, close = bars.time, bars.open, bars.high, bars.low, bars.close
-    market_change, totals, days = ground.change, ground.totals, ground.days
-    lowest, highest, small, wide = ground.lowest, ground.highest, ground.small, ground.wide
+    time, highs, lows, close = bars.time, bars.high, bars.low, bars.close
+    places, days, small, wide = ground.places, ground.days, ground.small, ground.wide
     small_reach, wide_reach = ground.small_reach, ground.wide_reach
     day_equity, dips = room.day_equity, room.dips
     n, interval = close.size, rules.interval
     watched = rules.stop_loss + rules.stop_atr + rules.take_profit + rules.target_atr > 0.0
     in_atr = rules.stop_atr + rules.target_atr > 0.0
-    at_worst = rules.mode == WORST
     falls = Falls(capital, time[0], False, 0.0, 0)
     sums = Sums(0.0, 0.0, 0.0, 0.0, capital)
     tally = Tally(0, 0, 0.0, 0.0, 0.0, 0, 0, 0.0, 0.0)
@@ -156,23 +152,19 @@ def visit(score, out, capital, record, bars, ground, moves, enter, leave, room):
         signal = enter[i]
         entry = signal + 1
         if i + AHEAD < enter.size:
-            soon = enter[i + AHEAD] + 1
-            ask_for(soon, time, opens, close, market_change, totals)
-            prefetch(lowest, soon)
-            prefetch(highest, soon)
+            prefetch(places, enter[i + AHEAD] + 1)
             if after + AHEAD < leave.size:
-                ask_for(leave[after + AHEAD] + 1, time, opens, close, market_change, totals)
+                prefetch(places, leave[after + AHEAD])
+                prefetch(places, leave[after + AHEAD] + 1)
         if signal < done - 1:
             continue  # raised while a position was held
         if entry == n:
             break
         atr = bars.atr[signal] if in_atr else np.nan
-        if (in_atr and np.isnan(atr)) or time[entry] - (time[signal] + interval) > rules.patience:
+        if (in_atr and np.isnan(atr)) or places[entry].time - (places[signal].time + interval) > rules.patience:
             continue
-        base = opens[entry]
-        if at_worst:  # highs and lows are not looked at where they do not matter: each look may wait for memory
-            base = market(rules.mode, 1, opens[entry], highs[entry], lows[entry])
-        price = slipped(base, 1, rules.slippage)
+        here = places[entry]
+        price = slipped(market(rules.mode, 1, here.open, here.high, here.low), 1, rules.slippage)
         size = entry_size(cash, 1, price, rules)
         if size == 0.0:
             continue
@@ -193,40 +185,39 @@ def visit(score, out, capital, record, bars, ground, moves, enter, leave, room):
         sums = Sums(sums.returns, sums.squares, sums.downside, sums.products, sums.equity + cash * (entry - done))
         day = days_until(day, entry, days, close, cash, 0.0, day_equity)
         if entry > done and cash >= falls.peak:
-            falls = fall(falls, cash, time[entry - 1] + interval)
+            falls = fall(falls, cash, places[signal].time + interval)
 
         # the closes at which it is held; the first one's return is the fill's, the others are the market's
         low = high = 0.0
         if exit > entry:
             if exit - entry <= SMALL:
-                low, high = lowest[entry], highest[entry]  # of 64 bars: beyond these at most
+                low, high = here.lowest, here.highest  # of 64 bars: beyond these at most
             else:
-                low, high = extremes(lowest, highest, small, wide, entry, exit)
+                low, high = extremes(places, small, wide, entry, exit)
             if size * low < FALLEN * before:
                 return False
-            sums = one_bar(sums, before, rest + size * close[entry], market_change[entry])
-            sums = many_bars(sums, totals, entry + 1, exit, rest, size)
+            sums = one_bar(sums, before, rest + size * here.close, here.change)
+            sums = many_bars(sums, here, places[exit - 1], exit - entry - 1, rest, size)
             day = days_until(day, exit, days, close, rest, size, day_equity)
-            before = rest + size * close[exit - 1]
+            before = rest + size * places[exit - 1].close
         tally = Tally(*tally[:6], tally.bars_held + exit - entry, *tally[7:])
         cash, outcome = before, np.inf
 
         # the bar of the exit
         if exit < n:
-            hit, level = 0, opens[exit]
-            if at_worst:
-                level = market(rules.mode, -1, opens[exit], highs[exit], lows[exit])
+            there = places[exit]
+            hit, level = 0, market(rules.mode, -1, there.open, there.high, there.low)
             if inside:
-                hit, level, _ = watch(1, opens[exit], highs[exit], lows[exit], stop, target)
+                hit, level, _ = watch(1, there.open, there.high, there.low, stop, target)
             paid = level if hit > 0 else slipped(level, -1, rules.slippage)
             exit_fee = rules.commission * paid * size
             cash = outcome = rest + (size * paid - exit_fee)
             if cash < FADED or cash > SWOLLEN:
                 return False
-            sums = one_bar(sums, before, cash, market_change[exit])
+            sums = one_bar(sums, before, cash, there.change)
             day = days_until(day, exit + 1, days, close, cash, 0.0, day_equity)
             profit = size * (paid - price) - fee - exit_fee
-            tally = one_trade(tally, profit, time[exit] - time[entry], size * (price + paid), fee + exit_fee)
+            tally = one_trade(tally, profit, there.time - here.time, size * (price + paid), fee + exit_fee)
         else:
             tally = Tally(*tally[:7], tally.value_traded + size * price, tally.fees + fee)
 
@@ -242,7 +233,7 @@ def visit(score, out, capital, record, bars, ground, moves, enter, leave, room):
         else:
             falls = ride(falls, rest, size, time, close, ground, interval, entry, exit)
             if exit < n:
-                falls = fall(falls, cash, time[exit] + interval)
+                falls = fall(falls, cash, there.time + interval)
         done = min(exit + 1, n)
         if done == n:
             break
@@ -282,7 +273,9 @@ def visit_all(scores, blocks, count, capital, bars, ground, moves, room):
     """Fold the first `count` runs of `room` into scores and blocks, at its rows; room.done says which could be."""
     for k in range(count):
         row = room.rows[k]
-        enter = room.enter[room.entered[k] : room.entered[k + 1]]
-        leave = room.leave[room.left[k] : room.left[k + 1]]
-        record = room.rules[k : k + 1]
+        if room.follows[k]:
+            entered, left = turns_of_condition(room.entries[k], bars.close.size, room.enter, room.leave)
+        else:
+            entered, left = turns_of_flags(room.entries[k], room.exits[k], room.enter, room.leave)
+        enter, leave, record = room.enter[:entered], room.leave[:left], room.rules[k : k + 1]
         room.done[k] = visit(scores[row], blocks[row], capital, record, bars, ground, moves, enter, leave, room)

@@ -19,6 +19,7 @@ from cryptolab.optimization.conditions import Test, Where, conditions, holds
 from cryptolab.optimization.memory import default_budget, written
 
 _COUNTABLE = 2**62  # products above it are drawn from axis by axis: their sets have no number in int64
+_TRIFLE = 2**20  # bytes that fit anywhere: what is free need not be read for them
 _EXACT = 2**53  # whole numbers above it are not all floats
 
 
@@ -42,8 +43,12 @@ class Grid:
 
     def params(self, number: int) -> dict[str, Any]:
         """Return one set as plain Python values, never numpy scalars."""
-        values = ((name, column[number]) for name, column in self.columns.items())
-        return {name: value.item() if isinstance(value, np.generic) else value for name, value in values}
+        return self.several(np.array([number]))[0]
+
+    def several(self, numbers: np.ndarray) -> list[dict[str, Any]]:
+        """Return these sets as plain Python values, never numpy scalars."""
+        values = [column[numbers].tolist() for column in self.columns.values()]
+        return [dict(zip(self.columns, row, strict=True)) for row in zip(*values, strict=True)]
 
     def codes(self, name: str) -> np.ndarray:
         """Return each set's position on the axis `name`: int64 (n,)."""
@@ -268,7 +273,10 @@ def _occurring(axis: Any, column: np.ndarray) -> tuple[Any, ...]:
 
 
 def _refuse_size(said: str, count: int, names: int, limit_bytes: int | None) -> None:
-    needed, limit = 8 * count * names, default_budget() if limit_bytes is None else limit_bytes
+    needed = 8 * count * names
+    if limit_bytes is None and needed <= _TRIFLE:
+        return
+    limit = default_budget() if limit_bytes is None else limit_bytes
     if needed > limit:
         refuse(
             "grid", f"{said}, whose parameters alone take {written(needed)} of {written(limit)}",

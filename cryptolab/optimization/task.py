@@ -23,6 +23,7 @@ from cryptolab.backtesting.scoring import MOST_ORDERS, Scorer, Scoring
 from cryptolab.bars import Bars, Memo
 from cryptolab.errors import InputError, RunError, SetError
 from cryptolab.kernels.scoring import SCORE
+from cryptolab.optimization.baton import Runner
 from cryptolab.optimization.grid import Grid
 from cryptolab.optimization.planning import Probe, probing_sets
 from cryptolab.signal_generator import Signals, Strategy
@@ -101,10 +102,9 @@ class Task:
     on_error: str = "record"
     _desk: _Desk = field(default_factory=lambda: _Desk(), repr=False)
 
-    def values(self, number: int) -> tuple[dict[str, Any], Costs, Risk]:
-        """Return the strategy's parameters, the costs and the risk of set `number`. Raises InputError where no such
-        costs or risk can be."""
-        params = self.grid.params(number)
+    def values(self, params: dict[str, Any]) -> tuple[dict[str, Any], Costs, Risk]:
+        """Return the strategy's parameters, the costs and the risk of one of the grid's sets. Raises InputError where
+        no such costs or risk can be."""
         costs, risk = self.costs, self.risk
         if self.costs_names:
             costs = self._desk.record(costs, tuple((name, params[name]) for name in self.costs_names))
@@ -169,6 +169,10 @@ class Task:
         """Return the scorer of one symbol, made once in each process."""
         return self._desk.scorer(symbol, self)
 
+    def runner(self) -> Runner:
+        """Return this thread's part in the work of the process."""
+        return Runner(self._desk.baton)
+
     def leave(self, symbols: Sequence[int]) -> None:
         """Forget what was computed of these symbols: their rows are done."""
         for symbol in symbols:
@@ -177,11 +181,13 @@ class Task:
 
 
 class _Desk:
-    """What a process makes for itself of a task: scorers, and records of costs and risk. It does not travel."""
+    """What a process makes for itself of a task: scorers, records of costs and risk, the threads'
+    baton. It does not travel."""
 
     def __init__(self, ready: dict[int, Signals] | None = None) -> None:
         self.ready = ready or {}
         self.scorers: dict[int, Scorer] = {}
+        self.baton = threading.Lock()
         self._records: dict[Any, Any] = {}
         self._lock = threading.Lock()
 
@@ -218,32 +224,35 @@ def run_rows(task: Task, numbers: np.ndarray, stop: threading.Event | None = Non
     known: tuple[Any, ...] = ()
     scoring: Scoring | None = None
     done = at = 0
-    for number in numbers.tolist():
-        if stop is not None and stop.is_set():
-            break
-        symbol, place = divmod(number, len(task.grid))
-        values, costs, risk = task.values(place)
-        asked = symbol, *values.values()
-        if scoring is None or symbol != at:
-            if scoring is not None:
-                scoring.finish()
-            at, scoring = symbol, task.scorer(symbol).scoring(scores, days)
-        try:
-            if not known or known[0] != asked:
-                known = asked, task.signals(symbol, place, values)
+    sets = task.grid.several(numbers % len(task.grid))
+    with task.runner() as runner:
+        for number, params in zip(numbers.tolist(), sets, strict=True):
+            if stop is not None and stop.is_set():
+                break
+            runner.begin_row()
+            symbol, place = divmod(number, len(task.grid))
+            values, costs, risk = task.values(params)
+            asked = symbol, *values.values()
+            if scoring is None or symbol != at:
+                if scoring is not None:
+                    scoring.finish()
+                at, scoring = symbol, task.scorer(symbol).scoring(scores, days, runner.away)
             try:
-                scoring.add(known[1], costs, risk, done)
-            except InputError as problem:  # a short entry where shorts are off
-                raise InputError(f"{task.said(number)}: {problem}") from problem
-        except (InputError, RunError) as problem:
-            known = ()
-            if task.on_error == "raise":
-                raise SetError(str(problem)) from (problem.__cause__ or problem)
-            errors[number] = str(problem)
-            _unknown(scores, days, done)
-        done += 1
-    if scoring is not None:
-        scoring.finish()
+                if not known or known[0] != asked:
+                    known = asked, task.signals(symbol, place, values)
+                try:
+                    scoring.add(known[1], costs, risk, done)
+                except InputError as problem:  # a short entry where shorts are off
+                    raise InputError(f"{task.said(number)}: {problem}") from problem
+            except (InputError, RunError) as problem:
+                known = ()
+                if task.on_error == "raise":
+                    raise SetError(str(problem)) from (problem.__cause__ or problem)
+                errors[number] = str(problem)
+                _unknown(scores, days, done)
+            done += 1
+        if scoring is not None:
+            scoring.finish()
     return Rows(numbers[:done], scores[:done], days[:done], errors)
 
 
@@ -257,7 +266,7 @@ def _unknown(scores: np.ndarray, days: np.ndarray, row: int) -> None:
 def backtest_row(task: Task, number: int) -> BacktestResult:
     """Return row `number` as the whole backtest that it is the record of."""
     symbol, place = divmod(number, len(task.grid))
-    values, costs, risk = task.values(place)
+    values, costs, risk = task.values(task.grid.params(place))
     bars = task.bars[symbol]
     engine = BacktestEngine(costs=costs, risk=risk, initial_capital=task.initial_capital)
     return engine.run(bars, task.source.signals(bars, values))
@@ -272,7 +281,7 @@ def check_sets(task: Task) -> None:
         codes = np.unique(codes, return_inverse=True)[1]  # small again: products of many axes leave int64
     for number in np.unique(codes, return_index=True)[1].tolist():
         try:
-            risk = task.values(number)[2]
+            risk = task.values(task.grid.params(number))[2]
         except InputError as problem:
             said = ", ".join(f"{name}={task.grid.params(number)[name]!r}" for name in names)
             raise InputError(f"grid, {said}: {problem} Or leave such sets out with where=.") from None
@@ -314,7 +323,7 @@ def _called(task: Task, place: int) -> tuple[Signals, int, float]:
     """Return the signals of a set on the first symbol, the bytes that they left in its memo, and the seconds."""
     memo, begin = task.bars[0].memo, time.perf_counter()
     before = memo.nbytes
-    signals = task.source.signals(task.bars[0], task.values(place)[0])
+    signals = task.source.signals(task.bars[0], task.values(task.grid.params(place))[0])
     return signals, memo.nbytes - before, time.perf_counter() - begin
 
 

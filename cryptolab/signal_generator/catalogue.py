@@ -56,11 +56,12 @@ class Strategy:
         if len(values) > len(self.parameters):
             refuse(f"strategy {self.name!r}", f"{len(values)} parameters", f"give at most {len(self.parameters)}")
         known_keys(f"parameter of strategy {self.name!r}", parameters, self.parameters)
-        by_position = dict(zip(self.parameters, values, strict=False))
-        twice = next((name for name in by_position if name in parameters), None)
-        if twice is not None:
-            refuse(f"strategy {self.name!r}", f"{twice!r} by position and by name", "give it once")
-        parameters = {**by_position, **parameters}
+        if values:
+            by_position = dict(zip(self.parameters, values, strict=False))
+            twice = next((name for name in by_position if name in parameters), None)
+            if twice is not None:
+                refuse(f"strategy {self.name!r}", f"{twice!r} by position and by name", "give it once")
+            parameters = {**by_position, **parameters}
         door = as_bars(bars)
         try:
             signals = as_signals(self.function(door, **parameters), door)

@@ -25,13 +25,14 @@ class Signals:
     of the bars. NaN, and values that are neither True/False nor 1/0, are refused. Nothing in it can be changed.
 
     index: the index the flags came with, None for bare arrays. from_directions: whether they were read from a series
-    of +1, 0, -1, where a -1 is no demand for a short. condition: of `long_while`, what they follow, else None; the
-    flags are then computed when they are asked for, since a sweep reads the condition itself.
+    of +1, 0, -1, where a -1 is no demand for a short. held: of `long_while`, the condition that they follow, else None;
+    eight bars to a byte, the first one the lowest bit: the flags are computed when they are asked for, since a sweep
+    reads the condition itself.
     """
 
     index: pd.Index | None
     from_directions: bool
-    condition: np.ndarray | None
+    held: np.ndarray | None
     _arrays: dict[str, np.ndarray]  # by flag; of a condition empty until a flag is asked for
     _length: int
 
@@ -44,7 +45,7 @@ class Signals:
         for name, value in zip(FLAGS, (entries, exits, short_entries, short_exits), strict=True):
             if value is None:
                 continue
-            arrays[name] = _frozen(_flags(f"signals {name!r}", value))
+            arrays[name] = _flags(f"signals {name!r}", value)
             if isinstance(value, pd.Series):
                 if index is not None and not index.equals(value.index):
                     refuse(f"signals {name!r}", "an index of its own", "give all flags on the bars' index")
@@ -55,14 +56,24 @@ class Signals:
         if any(len(array) != length for array in arrays.values()):
             found = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
             refuse("signals", f"flags of different lengths ({found})", "give one row per bar in each")
-        vars(self).update(_arrays=arrays, _length=length, index=index, from_directions=False, condition=None)
+        vars(self).update(_arrays=arrays, _length=length, index=index, from_directions=False, held=None)
 
     @classmethod
     def while_holding(cls, condition: np.ndarray, index: pd.Index | None) -> Signals:
-        """Return the signals of `long_while` on a condition that nobody can change."""
+        """Return the signals of `long_while` on booleans, one per bar."""
         made = object.__new__(cls)
-        vars(made).update(_arrays={}, _length=len(condition), index=index, from_directions=False, condition=condition)
+        held = np.packbits(condition, bitorder="little")
+        vars(made).update(_arrays={}, _length=len(condition), index=index, from_directions=False, held=_frozen(held))
         return made
+
+    @property
+    def condition(self) -> np.ndarray | None:
+        """What `long_while` was given, one boolean per bar; None where flags were."""
+        if self.held is None:
+            return None
+        unpacked = np.unpackbits(self.held, count=self._length, bitorder="little").view(bool)
+        unpacked.flags.writeable = False
+        return unpacked
 
     @property
     def entries(self) -> np.ndarray:
@@ -87,15 +98,20 @@ class Signals:
     @property
     def any_short(self) -> bool:
         """Whether a short is wanted at any bar."""
-        return self.condition is None and "short_entries" in self._arrays and bool(self.short_entries.any())
+        return self.held is None and "short_entries" in self._arrays and bool(self.short_entries.any())
+
+    @property
+    def nbytes(self) -> int:
+        """What is held."""
+        return sum(array.nbytes for array in self._arrays.values()) + (0 if self.held is None else self.held.nbytes)
 
     def long_only(self) -> Signals:
         """Return these signals without what they say of shorts."""
-        return _but(self, _arrays={name: self._flag(name) for name in FLAGS[:2]}, condition=None)
+        return _but(self, _arrays={name: self._flag(name) for name in FLAGS[:2]}, held=None)
 
     def _flag(self, name: str) -> np.ndarray:
-        if not self._arrays and self.condition is not None:
-            self._arrays.update(_turns(self.condition))
+        if not self._arrays and (condition := self.condition) is not None:
+            self._arrays.update(_turns(condition))
         if name not in self._arrays:
             self._arrays[name] = _frozen(np.zeros(self._length, bool))
         return self._arrays[name]
@@ -113,10 +129,10 @@ class Signals:
         """
         if (self.index is None and len(self) == len(bars)) or self.index is bars.index:
             return self
-        if self.condition is not None:
+        condition = self.condition
+        if condition is not None:
             # turning true and false is between real bars: a row without prices in between must not hide it
-            placed = _frozen(np.ascontiguousarray(_placed(self.condition, self.index, bars)))
-            return Signals.while_holding(placed, bars.index)
+            return Signals.while_holding(_placed(condition, self.index, bars), bars.index)
         arrays = {
             name: _frozen(np.ascontiguousarray(_placed(array, self.index, bars)))
             for name, array in self._arrays.items()
@@ -126,7 +142,7 @@ class Signals:
     def expand(self, bars: Bars) -> Signals:
         """Return these signals on the rows of the frame `bars` came from: False on rows without prices."""
         spread = {name: _frozen(bars.expand(getattr(self, name), False)) for name in FLAGS}
-        return _but(self, _arrays=spread, _length=len(bars.rows), index=bars.rows, condition=None)
+        return _but(self, _arrays=spread, _length=len(bars.rows), index=bars.rows, held=None)
 
     def labelled(self, index: pd.DatetimeIndex) -> Signals:
         """Return these signals as belonging to the bars of `index`: on others they will be refused."""
@@ -148,7 +164,7 @@ def long_while(condition: Any) -> Signals:
     True at the first bar counts as turning true. After a stop the position comes back only when the condition has
     been false and turns true again.
     """
-    holds = _frozen(_flags("condition", condition))
+    holds = _booleans("condition", condition)
     return Signals.while_holding(holds, condition.index if isinstance(condition, pd.Series) else None)
 
 
@@ -215,13 +231,20 @@ def _frozen(flags: np.ndarray) -> np.ndarray:
 
 
 def _flags(name: str, value: Any) -> np.ndarray:
-    """Return `value` as booleans of its own; 1 and 0 count, NaN does not. What is frozen already is not copied."""
+    """Return `value` as booleans that nobody can change. What is frozen already is not copied."""
+    array = _booleans(name, value)
+    if array is value and not array.flags.writeable and array.flags.owndata and array.flags.c_contiguous:
+        return array
+    return _frozen(array.copy())
+
+
+def _booleans(name: str, value: Any) -> np.ndarray:
+    """Return `value` as booleans, perhaps its own; 1 and 0 count, NaN does not."""
     array = value.to_numpy() if isinstance(value, pd.Series) else np.asarray(value)
     if array.ndim != 1:
         refuse(name, f"{array.ndim} dimensions", "give one flag per bar")
     if array.dtype == bool:
-        frozen = isinstance(value, np.ndarray) and not array.flags.writeable and array.flags.owndata
-        return array if frozen and array.flags.c_contiguous else array.copy()
+        return array
     if array.dtype.kind not in "iufO":
         refuse(name, f"dtype {array.dtype}", "give True or False per bar")
     missing = pd.isna(array)

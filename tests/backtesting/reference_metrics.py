@@ -51,8 +51,10 @@ def metrics(run: Run, bars: list[Bar], interval: int) -> dict[str, float]:
 
 
 def ratio(a: float, b: float) -> float:
-    """Return a / b, NaN where b is 0 or unknown."""
-    return NAN if b == 0 or math.isnan(b) else a / b
+    """Return a / b, NaN where b is 0 or unknown, and where the figure would be infinite."""
+    if b == 0 or math.isnan(b):
+        return NAN
+    return a / b if math.isfinite(a / b) else NAN
 
 
 def simple_returns(values: list[float]) -> list[float]:

@@ -18,7 +18,7 @@ HOUR = 3_600_000_000_000
 
 
 def ground_of(close: np.ndarray) -> Terrain:
-    return Terrain(*survey(close[0], close, close, close, np.arange(len(close))))
+    return survey(HOUR * np.arange(len(close)), close, close, close, close, np.arange(len(close)))
 
 
 def answer(falls: Falls, end: int) -> tuple[float, int]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cryptolab.kernels.terrain import Terrain, extremes, first_touch, survey
 from cryptolab.kernels.trades import between
 
+HOUR = 3_600_000_000_000
 LENGTHS = [1, 2, 63, 64, 65, 127, 128, 129, 200, 4095, 4096, 4097, 4160, 8191, 8192, 8193, 12_400]
 
 
@@ -23,18 +24,27 @@ def market(n: int, seed: int = 0) -> tuple[np.ndarray, ...]:
     return np.float64(99.0), low, high, close, np.cumsum(random.random(n) < 0.05)
 
 
+def seen(first_open: float, low: np.ndarray, high: np.ndarray, close: np.ndarray, day: np.ndarray) -> Terrain:
+    """Return the tables; opens but the first do not matter to them."""
+    return survey(HOUR * np.arange(len(close)), np.full(len(close), first_open), high, low, close, day)
+
+
 def terrain(n: int, seed: int = 0) -> Terrain:
-    return Terrain(*survey(*market(n, seed)))
+    return seen(*market(n, seed))
 
 
 @pytest.mark.parametrize("n", LENGTHS)
 def test_the_tables_of_bars(n: int) -> None:
-    first_open, _, _, close, day = market(n)
+    first_open, low, high, close, day = market(n)
     ground = terrain(n)
-    np.testing.assert_array_equal(ground.change, close / np.concatenate([[first_open], close[:-1]]) - 1.0)
+    places = ground.places
+    for name, value in {"time": HOUR * np.arange(n), "low": low, "high": high, "close": close}.items():
+        np.testing.assert_array_equal(places[name], value)
+    assert (places["open"] == first_open).all()
+    np.testing.assert_array_equal(places["change"], close / np.concatenate([[first_open], close[:-1]]) - 1.0)
     for t in range(n):
-        assert ground.lowest[t] == close[t : t + 64].min()
-        assert ground.highest[t] == close[t : t + 64].max()
+        assert places["lowest"][t] == close[t : t + 64].min()
+        assert places["highest"][t] == close[t : t + 64].max()
     ends = [t for t in range(n) if t + 1 == n or day[t + 1] != day[t]]
     assert ground.days.tolist() == ends
 
@@ -63,7 +73,7 @@ def test_extremes_of_any_stretch(n: int, seed: int) -> None:
     for length in [*range(1, min(n, 200)), *random.integers(1, n + 1, 400).tolist()]:
         first = int(random.integers(0, n - length + 1))
         end = first + length
-        found = extremes(ground.lowest, ground.highest, ground.small, ground.wide, first, end)
+        found = extremes(ground.places, ground.small, ground.wide, first, end)
         until = min(first + 64, n) if length <= 64 else end
         assert found == (close[first:until].min(), close[first:until].max())
 
@@ -75,15 +85,19 @@ def test_sums_of_any_stretch_have_their_digits(seed: int) -> None:
     n = 3000
     moves = random.normal(0, np.where(np.arange(n) < 1000, 0.5, 1e-9), n)
     close = 10.0 ** random.integers(-8, 8) * np.exp(np.cumsum(moves))
-    ground = Terrain(*survey(close[0], close, close, close, np.arange(n)))
-    change = ground.change
-    values = (change, change * change, np.minimum(change, 0.0) ** 2, close)
+    ground = seen(close[0], close, close, close, np.arange(n))
+    change = ground.places["change"]
+    values = {
+        "returns": change, "squares": change * change, "downside": np.minimum(change, 0.0) ** 2, "closes": close
+    }  # fmt: skip
     for _ in range(100):
-        first, end = np.sort(random.integers(0, n + 1, 2))
-        for column, value in enumerate(values):
+        first, end = np.sort(random.integers(1, n + 1, 2))
+        before, last = ground.places[first - 1], ground.places[end - 1]
+        for name, value in values.items():
             exact = math.fsum(value[first:end].tolist())
             scale = math.fsum(np.abs(value[first:end]).tolist())
-            assert abs(between(ground.totals, 2 * column, first, end) - exact) <= 1e-10 * scale
+            found = between(last[name], last[f"{name}_rest"], before[name], before[f"{name}_rest"])
+            assert abs(found - exact) <= 1e-10 * scale
 
 
 def slow_touch(low: np.ndarray, high: np.ndarray, first: int, end: int, stop: float, target: float) -> int:
@@ -115,7 +129,7 @@ def test_a_single_touch_is_found_in_any_block(at: int, side: str) -> None:
         low[at] = 9.0
     else:
         high[at] = 12.0
-    ground = Terrain(*survey(np.float64(10.0), low, high, np.full(n, 10.5), np.zeros(n, np.int64)))
+    ground = seen(10.0, low, high, np.full(n, 10.5), np.zeros(n, np.int64))
     for first in (0, 1, 64, 4096, at):
         for end in (end for end in (at, at + 1, n) if end >= first):
             stop, target = (9.0, 99.0) if side == "stop" else (1.0, 11.0)

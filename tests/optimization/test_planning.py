@@ -206,7 +206,7 @@ def test_nothing_to_run_is_a_plan_without_chunks() -> None:
 def test_fewer_threads_run_where_all_do_not_fit() -> None:
     grid = make_grid(EMA_CROSS)
     probe = Probe(1e-4, 100_000_000, 2 * COLUMN)
-    assert plan_of(grid, probe, threads=8, budget=parse_memory("500MB")).threads == 3
+    assert plan_of(grid, probe, threads=8, budget=parse_memory("400MB")).threads == 3
     assert plan_of(grid, probe, threads=8, budget=parse_memory("5GB")).threads == 8
 
 
