@@ -56,11 +56,11 @@ def two_processes(task: Task) -> float:
     todo = np.arange(len(task.grid))
     measured, _ = probe(task, todo)
     plan = make_plan(task.grid, [len(task.bars[0])], (), todo, measured, threads=2, budget=None, blocks=16)
+    middle = len(plan.chunks) // 2
+    halves = list(plan.chunks[:middle]), list(plan.chunks[middle:])
     context = get_context("spawn")
     ready, go, out = context.Semaphore(0), context.Event(), context.Queue()
-    started = [
-        context.Process(target=bare, args=(list(plan.chunks[half::2]), plan.memo, ready, go, out)) for half in (0, 1)
-    ]
+    started = [context.Process(target=bare, args=(halves[half], plan.memo, ready, go, out)) for half in (0, 1)]
     for process in started:
         process.start()
     for _ in started:

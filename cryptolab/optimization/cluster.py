@@ -12,7 +12,6 @@ import contextlib
 import re
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ import numpy as np
 from cryptolab.checks import refuse
 from cryptolab.errors import RunError
 from cryptolab.optimization.parcel import Parcel
+from cryptolab.optimization.stretches import Stretches
 from cryptolab.optimization.task import Rows, Task, run_rows
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class _Crew:
 
     def __init__(self, client: Client, task: Task, plan: Plan) -> None:
         self._client, self._task, self._parcel = client, task, Parcel(task, plan.memo)
-        self._waiting = deque(plan.chunks)
+        self._waiting = Stretches(plan.chunks)
         self._given: dict[Future, tuple[np.ndarray, str]] = {}
         self._sent: Future | None = None
         self._in_vain = 0
@@ -134,7 +134,7 @@ class _Crew:
         free = {worker: _AHEAD * threads - laden[worker] for worker, threads in self._threads.items()}
         while self._waiting and (worker := max(free, key=free.__getitem__)) and free[worker] > 0:
             free[worker] -= 1
-            chunk = self._waiting.popleft()
+            chunk = self._waiting.next_for(worker)
             future = self._client.submit(
                 run_chunk, self._sent, chunk, pure=False, workers=[worker], allow_other_workers=True
             )
@@ -152,7 +152,7 @@ class _Crew:
             chunk, _ = self._given.pop(future)
             rows = self._rows_of(future, chunk)
             if rows is None:
-                self._waiting.appendleft(chunk)
+                self._waiting.put_back(chunk)
             else:
                 self._in_vain = 0
                 yield rows

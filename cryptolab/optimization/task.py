@@ -23,6 +23,7 @@ from cryptolab.backtesting.scoring import MOST_ORDERS, Scorer, Scoring
 from cryptolab.bars import Bars, Memo
 from cryptolab.errors import InputError, RunError, SetError
 from cryptolab.kernels.scoring import SCORE
+from cryptolab.optimization.allocator import keep_freed_memory
 from cryptolab.optimization.baton import Runner
 from cryptolab.optimization.grid import Grid
 from cryptolab.optimization.planning import Probe, probing_sets
@@ -224,6 +225,7 @@ def run_rows(task: Task, numbers: np.ndarray, stop: threading.Event | None = Non
     known: tuple[Any, ...] = ()
     scoring: Scoring | None = None
     done = at = 0
+    keep_freed_memory()
     sets = task.grid.several(numbers % len(task.grid))
     with task.runner() as runner:
         for number, params in zip(numbers.tolist(), sets, strict=True):
