@@ -12,9 +12,10 @@ import pandas as pd
 from benchmarks.measuring import HOURS, MINUTES, Row, best, seconds
 from cryptolab.bars import Bars, as_bars
 from cryptolab.indicators import ATR, EMA, RSI, SMA, BollingerBands
-from cryptolab.kernels.moving import ema, sma
+from cryptolab.kernels.moving import channel, ema, macd, sma
 from cryptolab.kernels.oscillators import rsi
-from cryptolab.kernels.volatility import atr, bollinger
+from cryptolab.kernels.volatility import atr, bollinger, deviation
+from cryptolab.kernels.volume import obv
 
 KERNEL_LIMIT, GRID_LIMIT = 1.3, 3.0
 PERIODS = list(range(5, 105))
@@ -26,16 +27,30 @@ def load(path: Any) -> Bars:
 
 
 def kernels(bars: Bars) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
-    """Return for each kernel a call of ours and one of TA-Lib's, on the same arrays with its usual period."""
+    """Return for each kernel a call of ours and one of TA-Lib's, on the same arrays with its usual period.
+
+    Where TA-Lib has no function of that kind, what it takes to get the same numbers from those that it has: a maximum,
+    a minimum and their middle; the population's deviation (1 / n) and the factor to the sample's.
+    """
     import talib
 
     high, low, close = bars.high, bars.low, bars.close
+    moves = close[1:] / close[:-1] - 1
+
+    def donchian() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        upper, lower = talib.MAX(high, 20), talib.MIN(low, 20)
+        return upper, (upper + lower) / 2, lower
+
     return {
         "EMA(14)": (lambda: ema(close, 14), lambda: talib.EMA(close, 14)),
         "SMA(20)": (lambda: sma(close, 20), lambda: talib.SMA(close, 20)),
         "RSI(14)": (lambda: rsi(close, 14), lambda: talib.RSI(close, 14)),
         "ATR(14)": (lambda: atr(high, low, close, 14), lambda: talib.ATR(high, low, close, 14)),
         "BollingerBands(20)": (lambda: bollinger(close, 20, 2.0), lambda: talib.BBANDS(close, 20, 2.0, 2.0)),
+        "MACD(12, 26, 9)": (lambda: macd(close, 12, 26, 9), lambda: talib.MACD(close, 12, 26, 9)),
+        "OBV": (lambda: obv(close, bars.volume), lambda: talib.OBV(close, bars.volume)),
+        "Donchian(20)": (lambda: channel(high, low, 20), donchian),
+        "Volatility(20) of returns": (lambda: deviation(moves, 20), lambda: talib.STDDEV(moves, 20) * (20 / 19) ** 0.5),
     }
 
 

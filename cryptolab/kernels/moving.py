@@ -91,16 +91,59 @@ def ema(close: np.ndarray, period: int) -> np.ndarray:
     out = blank(n, period - 1)
     if n < period:
         return out
-    total = 0.0
-    for t in range(period):
-        total += close[t] - close[0]
-    value = close[0] + total / period
+    value = mean_until(close, period - 1, period)
     out[period - 1] = value
     weight = 2.0 / (period + 1)
     for t in range(period, n):
         value += weight * (close[t] - value)
         out[t] = value
     return out
+
+
+@kernel
+def mean_until(close: np.ndarray, last: int, period: int) -> float:
+    """Return the plain mean of the `period` rows that end with row `last`, exactly the price where all are one."""
+    first = last - period + 1
+    total = 0.0
+    for t in range(first, last + 1):
+        total += close[t] - close[first]
+    return close[first] + total / period
+
+
+@kernel
+def macd(close: np.ndarray, fast: int, slow: int, period: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (macd, signal, histogram), float64 (n,) each: ema(fast) - ema(slow), its ema(period), and what is between.
+
+    NaN in the first max(fast, slow) + period - 2 rows. TA-Lib's start: both averages have their first value, a plain
+    mean, in the row where the longer one can have it, so that the shorter one is seeded with the rows just before it,
+    not with the first ones; the signal's first value is the plain mean of the first `period` differences. All three
+    begin with the signal. One pass: the three averages wait for the same price, not for one another.
+    """
+    n = close.size
+    begin = max(fast, slow) - 1
+    first = begin + period - 1
+    out = np.empty((3, n))
+    out[:, : min(first, n)] = np.nan
+    line, signal, histogram = out[0], out[1], out[2]
+    if n <= first:
+        return line, signal, histogram
+    quick, lasting = mean_until(close, begin, fast), mean_until(close, begin, slow)
+    quick_weight, lasting_weight, weight = 2.0 / (fast + 1), 2.0 / (slow + 1), 2.0 / (period + 1)
+    total = quick - lasting
+    for t in range(begin + 1, first + 1):
+        quick += quick_weight * (close[t] - quick)
+        lasting += lasting_weight * (close[t] - lasting)
+        total += quick - lasting
+    smooth = total / period
+    line[first], signal[first], histogram[first] = quick - lasting, smooth, quick - lasting - smooth
+    for t in range(first + 1, n):
+        price = close[t]
+        quick += quick_weight * (price - quick)
+        lasting += lasting_weight * (price - lasting)
+        apart = quick - lasting
+        smooth += weight * (apart - smooth)
+        line[t], signal[t], histogram[t] = apart, smooth, apart - smooth
+    return line, signal, histogram
 
 
 @kernel
@@ -124,3 +167,29 @@ def midprice(high: np.ndarray, low: np.ndarray, period: int) -> np.ndarray:
             top, bottom = max(top, high[cut + j]), min(bottom, low[cut + j])
             out[cut + j] = (max(top, tops[j]) + min(bottom, bottoms[j])) * 0.5
     return out
+
+
+@kernel
+def channel(high: np.ndarray, low: np.ndarray, period: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (upper, middle, lower), float64 (n,) each: highest high, half the sum, lowest low of a window.
+
+    The window is the last `period` rows, NaN in the first period - 1. As `midprice`: two comparisons a row and side,
+    whatever the period.
+    """
+    n = high.size
+    out = np.empty((3, n))
+    out[:, : min(period - 1, n)] = np.nan
+    upper, middle, lower = out[0], out[1], out[2]
+    tops = np.empty(period)
+    bottoms = np.empty(period)
+    for cut in range(period - 1, n, period):
+        top, bottom = high[cut], low[cut]
+        for j in range(period):
+            top, bottom = max(top, high[cut - j]), min(bottom, low[cut - j])
+            tops[period - 1 - j], bottoms[period - 1 - j] = top, bottom
+        top, bottom = high[cut], low[cut]
+        for j in range(min(period, n - cut)):
+            top, bottom = max(top, high[cut + j]), min(bottom, low[cut + j])
+            highest, lowest = max(top, tops[j]), min(bottom, bottoms[j])
+            upper[cut + j], middle[cut + j], lower[cut + j] = highest, (highest + lowest) * 0.5, lowest
+    return upper, middle, lower

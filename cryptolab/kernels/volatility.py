@@ -1,4 +1,4 @@
-"""How far prices move: true range and deviation bands."""
+"""How far prices move: true range, deviation bands, the deviation of returns."""
 
 from __future__ import annotations
 
@@ -70,3 +70,37 @@ def bollinger(close: np.ndarray, period: int, std: float) -> tuple[np.ndarray, n
             middle[cut + j] = base + mean
             lower[cut + j] = base + mean - reach
     return upper, middle, lower
+
+
+@kernel
+def deviation(values: np.ndarray, period: int) -> np.ndarray:
+    """Return the sample standard deviation (ddof=1) of the last `period` rows: float64 (n,).
+
+    NaN in the first period - 1 rows, and throughout for a period of 1, which has none. Summed as in `bollinger`: equal
+    rows deviate by exactly 0.
+    """
+    n = values.size
+    out = blank(n, period - 1 if period > 1 else n)
+    if period < 2:
+        return out
+    tail = np.empty(period)
+    tail_squares = np.empty(period)
+    scale = 1.0 / period
+    enlarged = 1.0 / (period - 1)
+    for cut in range(period - 1, n, period):
+        base = values[cut]
+        total, squares = 0.0, 0.0
+        for j in range(period):
+            move = values[cut - j] - base
+            total += move
+            squares += move * move
+            tail[period - 1 - j] = total
+            tail_squares[period - 1 - j] = squares
+        total, squares = 0.0, 0.0
+        for j in range(min(period, n - cut)):
+            move = values[cut + j] - base
+            total += move
+            squares += move * move
+            both = total + tail[j]
+            out[cut + j] = np.sqrt(max(squares + tail_squares[j] - both * both * scale, 0.0) * enlarged)
+    return out

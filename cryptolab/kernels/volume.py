@@ -1,4 +1,4 @@
-"""Prices weighted by what was traded at them."""
+"""Volume beside price: prices weighted by what was traded at them, and volume added up by the way the price went."""
 
 from __future__ import annotations
 
@@ -58,4 +58,24 @@ def vwap_rolling(price: np.ndarray, volume: np.ndarray, period: int) -> np.ndarr
             traded = coins + tail_coins[j]
             if traded > 0.0:
                 out[cut + j] = base + (money + tail_money[j]) / traded
+    return out
+
+
+@kernel
+def obv(close: np.ndarray, volume: np.ndarray) -> np.ndarray:
+    """Return the running total of volume, added where the close rose, taken off where it fell: float64 (n,).
+
+    It begins with the first row's volume, as TA-Lib's: only its changes mean anything.
+    """
+    n = close.size
+    out = np.empty(n)
+    total = 0.0
+    previous = 0.0  # below any price: the first row counts as risen
+    for t in range(n):
+        price = close[t]
+        # no branch: which way the price goes cannot be guessed, and a wrong guess costs more than everything else here
+        way = int(price > previous) - int(price < previous)
+        previous = price
+        total += way * volume[t]
+        out[t] = total
     return out

@@ -11,7 +11,19 @@ import talib
 
 from cryptolab.bars import Bars
 from cryptolab.errors import InputError
-from cryptolab.indicators import ATR, EMA, RSI, SMA, VWAP, BollingerBands, Ichimoku
+from cryptolab.indicators import (
+    ATR,
+    EMA,
+    MACD,
+    OBV,
+    RSI,
+    SMA,
+    VWAP,
+    BollingerBands,
+    Donchian,
+    Ichimoku,
+    Volatility,
+)
 
 
 def typical(frame: pd.DataFrame) -> pd.Series:
@@ -210,6 +222,10 @@ def test_real_hours_equal_talib(real_data: Path) -> None:
         (ATR.calculate(df), talib.ATR(high, low, close, 14)),
         (BollingerBands.calculate(df), np.column_stack(talib.BBANDS(close, 20, 2.0, 2.0))),
         (Ichimoku.calculate(df)["kijun"], talib.MIDPRICE(high, low, 26)),
+        (MACD.calculate(df), np.column_stack(talib.MACD(close))),
+        (OBV.calculate(df), talib.OBV(close, df["volume"].to_numpy())),
+        (Donchian.calculate(df)[["upper", "lower"]], np.column_stack((talib.MAX(high, 20), talib.MIN(low, 20)))),
+        (Volatility.calculate(df), df["close"].pct_change().rolling(20).std() * np.sqrt(8760)),
     ]
     for ours, theirs in pairs:
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)

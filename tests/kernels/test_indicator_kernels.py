@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cryptolab.kernels.moving import ema, midprice, sma
+from cryptolab.kernels.moving import channel, ema, macd, midprice, sma
 from cryptolab.kernels.oscillators import rsi
-from cryptolab.kernels.volatility import atr, bollinger
-from cryptolab.kernels.volume import vwap_rolling, vwap_since
+from cryptolab.kernels.volatility import atr, bollinger, deviation
+from cryptolab.kernels.volume import obv, vwap_rolling, vwap_since
 
 
 def prices(rows: int = 3000) -> dict[str, np.ndarray]:
@@ -31,6 +31,8 @@ def prices(rows: int = 3000) -> dict[str, np.ndarray]:
 
 P = prices()
 CLOSES = pd.Series(P["close"])
+HIGHS, LOWS = pd.Series(P["high"]), pd.Series(P["low"])
+MOVES = CLOSES.pct_change().to_numpy()[1:]
 
 
 def slow_rolling_vwap(price: np.ndarray, volume: np.ndarray, period: int) -> np.ndarray:
@@ -49,6 +51,13 @@ def slow_anchored_vwap(anchor: np.ndarray, price: np.ndarray, volume: np.ndarray
         if anchor[t] >= 0 and volume[since].sum() > 0:
             out[t] = np.average(price[since], weights=volume[since])
     return out
+
+
+def slow_obv(close: np.ndarray, volume: np.ndarray) -> np.ndarray:
+    out = [volume[0]]
+    for t in range(1, close.size):
+        out.append(out[-1] + (volume[t] if close[t] > close[t - 1] else -volume[t] if close[t] < close[t - 1] else 0))
+    return np.array(out)
 
 
 def slow_wilder_rsi(close: np.ndarray, period: int) -> np.ndarray:
@@ -85,8 +94,25 @@ ORACLES: list[tuple[str, Callable, Callable]] = [
     (
         "midprice, pandas",
         lambda n: midprice(P["high"], P["low"], n),
-        lambda n: (pd.Series(P["high"]).rolling(n).max() + pd.Series(P["low"]).rolling(n).min()) / 2,
+        lambda n: (HIGHS.rolling(n).max() + LOWS.rolling(n).min()) / 2,
     ),
+    (
+        "channel, pandas",
+        lambda n: channel(P["high"], P["low"], n)[::2],
+        lambda n: (HIGHS.rolling(n).max(), LOWS.rolling(n).min()),
+    ),
+    (
+        "channel, TA-Lib",
+        lambda n: channel(P["high"], P["low"], n),
+        lambda n: (talib.MAX(P["high"], n), talib.MIDPRICE(P["high"], P["low"], n), talib.MIN(P["low"], n)),
+    ),
+    ("macd, TA-Lib", lambda n: macd(P["close"], n, 2 * n + 1, n), lambda n: talib.MACD(P["close"], n, 2 * n + 1, n)),
+    (
+        "macd's usual periods, TA-Lib",
+        lambda n: macd(P["close"], 12, 26, n),
+        lambda n: talib.MACD(P["close"], 12, 26, n),
+    ),
+    ("deviation, pandas", lambda n: deviation(MOVES, n), lambda n: pd.Series(MOVES).rolling(n).std()),
     (
         "vwap_rolling, a slow loop",
         lambda n: vwap_rolling(P["close"][:600], P["volume"][:600], n),
@@ -108,10 +134,32 @@ def test_vwap_since_equals_a_slow_loop() -> None:
     assert np.isnan(ours[:24]).all()
 
 
+@pytest.mark.parametrize("close", [P["close"], np.round(P["close"], -2)], ids=["all closes differ", "some are equal"])
+def test_obv_equals_talib_and_a_slow_loop(close: np.ndarray) -> None:
+    volume = P["volume"]
+    assert (np.diff(close) == 0).any() == (close is not P["close"])
+    np.testing.assert_array_equal(obv(close, volume), talib.OBV(close, volume))
+    np.testing.assert_array_equal(obv(close, volume), slow_obv(close, volume))
+
+
+def test_macd_begins_where_talibs_does() -> None:
+    """All three in one row; the fast average is seeded with the rows before the slow one's first value."""
+    close = P["close"]
+    line, signal, histogram = macd(close, 12, 26, 9)
+    assert [int(np.argmax(~np.isnan(each))) for each in (line, signal, histogram)] == [33, 33, 33]
+    fast = ema(close[14:], 12)  # its first value is in row 25, as the slow one's
+    np.testing.assert_allclose(line[33:], (fast[19:] - ema(close, 26)[33:]), rtol=1e-9)
+    np.testing.assert_array_equal(macd(close, 12, 26, 1)[0][25:], macd(close, 12, 26, 1)[1][25:])
+    turned = macd(close, 26, 12, 9)
+    for one, other in zip(turned, (line, signal, histogram), strict=True):
+        np.testing.assert_array_equal(one, -other)
+
+
 def test_one_period_is_the_price_itself() -> None:
     close = P["close"]
-    for moving in (sma(close, 1), ema(close, 1), *bollinger(close, 1, 2.0)):
+    for moving in (sma(close, 1), ema(close, 1), *bollinger(close, 1, 2.0), *channel(close, close, 1)):
         np.testing.assert_array_equal(moving, close)
+    assert np.isnan(deviation(close, 1)).all()
 
 
 @pytest.mark.parametrize("price", [0.1, 1 / 3, 65_432.1])
@@ -122,6 +170,8 @@ def test_a_flat_market_has_its_price_as_mean_and_no_deviation(price: float) -> N
     for moving in (sma(close, 20), *bollinger(close, 20, 2.0), vwap_rolling(close, close, 20)):
         np.testing.assert_array_equal(moving[flat], price)
     np.testing.assert_array_equal(ema(close[50:], 9)[8:], price)
+    for nothing in (deviation(close, 20)[flat], *(line[30:] for line in macd(close[50:], 12, 26, 5))):
+        np.testing.assert_array_equal(nothing, 0.0)
 
 
 def test_rsi_of_flat_prices_is_50_where_talib_says_0() -> None:
@@ -150,15 +200,21 @@ def test_windows_on_any_prices(close: np.ndarray, period: int) -> None:
     """Means lie within their window, bands around them; lengths 0, 1, 2 and windows longer than the data are safe."""
     upper, middle, lower = bollinger(close, period, 2.0)
     mean, middle_of_range = sma(close, period), midprice(close, close, period)
+    top, half, bottom = channel(close, close, period)
+    spread = deviation(close, period)
     for t in range(close.size):
         if t < period - 1:
             assert np.isnan([upper[t], middle[t], lower[t], mean[t], middle_of_range[t]]).all()
+            assert np.isnan([top[t], half[t], bottom[t], spread[t]]).all()
             continue
         window = close[t - period + 1 : t + 1]
         slack = 1e-9 * window.max()
         assert window.min() - slack <= mean[t] <= window.max() + slack
         assert middle[t] == pytest.approx(mean[t], rel=1e-12)
         assert middle_of_range[t] == (window.max() + window.min()) / 2
+        assert (top[t], half[t], bottom[t]) == (window.max(), middle_of_range[t], window.min())
+        if period > 1:
+            assert spread[t] == pytest.approx(window.std(ddof=1), rel=1e-6, abs=slack)
         assert upper[t] - middle[t] == pytest.approx(2 * window.std(), rel=1e-6, abs=slack)
         assert middle[t] - lower[t] == pytest.approx(2 * window.std(), rel=1e-6, abs=slack)
 

@@ -22,9 +22,14 @@ EXTRA: dict[str, list[dict[str, Any]]] = {
         {"anchor": "session", "session_start": 13.5},
         {"anchor": "rolling", "period": 7},
         {"anchor": "2024-03-01 05:00"},
-    ]
+    ],
+    "MACD": [{"fast_period": 20, "slow_period": 6, "signal_period": 4}],
+    "Volatility": [{"horizon": "bar"}, {"horizon": "day", "returns": "log"}, {"horizon": 24.5, "period": 9}],
 }
 """Settings beyond the usual ones, where a parameter is neither a number nor a choice."""
+
+LEAST = {"Volatility": 2}
+"""The smallest period of an indicator to which 1 means nothing, by its name."""
 
 TOLERANCE = 1e-8
 """How far apart two values may be, as a share of `_distance`'s scale: what the declared memory promises."""
@@ -36,7 +41,7 @@ def settings(indicator: Indicator) -> list[dict[str, Any]]:
     numbers = [name for name, default in indicator.parameters.items() if type(default) is int]
     if numbers:
         found.append({name: 3 + 2 * i for i, name in enumerate(numbers)})
-        found.append(dict.fromkeys(numbers, 1))
+        found.append(dict.fromkeys(numbers, LEAST.get(indicator.name, 1)))
     for parameter in indicator._parameters:
         if isinstance(parameter.kind, tuple):
             found += [{parameter.name: option} for option in parameter.kind]

@@ -12,8 +12,18 @@ from cryptolab.signal_generator import Signals, Strategy
 from cryptolab.signal_generator.signals import FLAGS
 from tests.laws.markets import other_presents, with_holes, writable
 
-EXTRA: dict[str, list[dict[str, Any]]] = {}
+EXTRA: dict[str, list[dict[str, Any]]] = {
+    "vwap_trend": [{"anchor": "day"}, {"anchor": "week"}],
+    "ensemble": [
+        {"method": "majority_vote", "vwap": 0.5, "threshold": 1.0},
+        {"method": "unanimous", "rsi": 0.0, "donchian": 0.0},
+        {"threshold": 0.0, "ichimoku": 0.0},
+    ],
+}
 """Settings of a strategy beyond the usual ones, by its name: for a choice, or numbers that matter to what it sees."""
+
+SHORT: dict[str, dict[str, Any]] = {"bollinger_breakout": {"std": 1.0}}
+"""What goes with short periods, by the strategy's name: no close of three is two deviations from their mean."""
 
 
 def settings(strategy: Strategy) -> list[dict[str, Any]]:
@@ -21,7 +31,7 @@ def settings(strategy: Strategy) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [{}]
     numbers = [name for name, default in strategy.parameters.items() if type(default) is int]
     if numbers:
-        found.append({name: 3 + 2 * i for i, name in enumerate(numbers)})
+        found.append({name: 3 + 2 * i for i, name in enumerate(numbers)} | SHORT.get(strategy.name, {}))
     found += [{name: not default} for name, default in strategy.parameters.items() if type(default) is bool]
     return found + EXTRA.get(strategy.name, [])
 

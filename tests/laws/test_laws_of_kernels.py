@@ -30,6 +30,7 @@ ELSEWHERE = {
     "fills": "below, through the engine",
     "market": "tests/data_fetchers/test_synthetic.py",
     "moving.blank": "below, through the averages that fill it",
+    "moving.mean_until": "below, through moving.ema and moving.macd",
     "moving.sma_block": "below, through moving.sma",
     "scoring.begin_trades": "below, through a Scorer",
     "scoring.count_trade": "below, through a Scorer",
@@ -61,6 +62,7 @@ def arguments(kernel: Any, bars: Bars, period: int) -> list[Any]:
     """Return what to call a kernel with, by the names of its arguments."""
     known: dict[str, Any] = {name: np.array(getattr(bars, name)) for name in ("time", *COLUMNS)}
     known |= {"price": known["close"], "anchor": known["time"] // DAY, "period": period, "std": 2.0}
+    known |= {"values": known["close"], "fast": 3, "slow": 2 * period}  # the faster is the longer one for a period of 1
     known |= {"interval": 4 * bars.interval, "offset": 0}
     known |= {"capital": 40_000.0, "equity": known["close"], "first_open": 39_000.0, "before": 3.0, "after": 4.0}
     known |= {"day": known["time"] // DAY, "size": 64}

@@ -12,18 +12,22 @@ import pytest
 from cryptolab.backtesting import BacktestEngine
 from cryptolab.bars import as_bars
 from cryptolab.errors import InputError, UnknownNameError
-from cryptolab.indicators import EMA, RSI, Ichimoku
+from cryptolab.indicators import EMA, MACD, RSI, VWAP, BollingerBands, Donchian, Ichimoku
 from cryptolab.signal_generator import (
     STRATEGIES,
+    SignalAggregator,
     Signals,
     Strategy,
     as_signals,
+    bollinger_breakout,
     ema_cross,
+    ensemble,
     get_strategy,
     ichimoku_trend,
     long_while,
     rsi_reversion,
     strategy,
+    vwap_trend,
 )
 
 
@@ -209,3 +213,83 @@ def test_ema_cross_is_long_while_the_fast_average_is_above(hourly_frame: pd.Data
     bars = as_bars(hourly_frame)
     holds = EMA(bars, period=9) > EMA(bars, period=21)
     assert (ema_cross(bars).exits == long_while(holds).exits).all()
+
+
+def test_vwap_trend_is_long_above_the_average_of_its_anchor(hourly_frame: pd.DataFrame) -> None:
+    bars = as_bars(hourly_frame)
+    rolling = bars.close > VWAP(bars, anchor="rolling", period=50)
+    assert (vwap_trend(bars).entries == long_while(rolling).entries).all()
+    daily = bars.close > VWAP(bars, anchor="day")
+    for period in (3, 50):
+        assert (vwap_trend(bars, anchor="day", period=period).exits == long_while(daily).exits).all()
+    assert vwap_trend(bars).entries.any()
+    with pytest.raises(InputError, match="strategy 'vwap_trend', anchor='weak': anchor: received 'weak'"):
+        vwap_trend(bars, anchor="weak")
+    assert len(vwap_trend(bars.resample("1d"), period=3)) == len(bars.resample("1d"))
+
+
+def test_bollinger_breakout_buys_where_the_close_comes_out_and_sells_below_the_middle(
+    hourly_frame: pd.DataFrame,
+) -> None:
+    bars = as_bars(hourly_frame)
+    bands = BollingerBands(bars, period=15, std=1.5)
+    signals = bollinger_breakout(bars, period=15, std=1.5)
+    bought, sold = [], []
+    for t in range(len(bars)):
+        if bars.close[t] > bands.upper[t] and not (t > 0 and bars.close[t - 1] > bands.upper[t - 1]):
+            bought.append(t)
+        if bars.close[t] < bands.middle[t]:
+            sold.append(t)
+    assert np.flatnonzero(signals.entries).tolist() == bought
+    assert np.flatnonzero(signals.exits).tolist() == sold
+    assert len(bought) > 10
+    assert not signals.any_short
+
+
+def test_after_a_stop_bollinger_breakout_waits_for_the_next_breakout() -> None:
+    close = np.concatenate([np.tile([100.0, 100.2], 15), np.linspace(101, 112, 12), [104.0], np.full(5, 104.0)])
+    low = close.copy()
+    low[35] = 90.0  # the stop, in the middle of the rise that stays above the band
+    index = pd.date_range("2024-01-01", periods=len(close), freq="h", tz="UTC")
+    frame = pd.DataFrame({"open": close, "high": close, "low": low, "close": close, "volume": 1.0}, index)
+    bands = BollingerBands.calculate(frame)
+    assert (frame["close"] > bands["upper"])[30:38].all()
+    result = BacktestEngine({"stop_loss": 0.05}).run(frame, bollinger_breakout(frame))
+    assert result.trades["exit_reason"].tolist() == ["stop_loss"]
+    assert result.n_trades == 1
+
+
+def test_ensemble_is_the_aggregated_signals_of_five_indicators(hourly_frame: pd.DataFrame) -> None:
+    frame = hourly_frame.copy()
+    frame.iloc[[60, 61, 200], :4] = np.nan
+    sources = {
+        "vwap": VWAP.signal(frame, VWAP.calculate(frame, anchor="rolling", period=50)),
+        "rsi": RSI.signal(RSI.calculate(frame)),
+        "ichimoku": Ichimoku.signal(frame, Ichimoku.calculate(frame)),
+        "macd": MACD.signal(MACD.calculate(frame)),
+        "donchian": Donchian.signal(frame, Donchian.calculate(frame)),
+    }
+    usual = SignalAggregator({"vwap": 1.0, "rsi": 1.5, "ichimoku": 2.0, "macd": 1.0, "donchian": 1.0})
+    other = SignalAggregator({"vwap": 1.0, "rsi": 0.0, "ichimoku": 2.0, "macd": 0.0, "donchian": 0.5})
+    for found, expected in [
+        (ensemble(frame), usual.aggregate(sources)),
+        (ensemble(frame, threshold=0.3), usual.aggregate(sources, threshold=0.3)),
+        (ensemble(frame, method="majority_vote"), usual.aggregate(sources, method="majority_vote")),
+        (ensemble(frame, rsi=0.0, macd=0.0, donchian=0.5), other.aggregate(sources)),
+    ]:
+        wanted = as_signals(expected, as_bars(frame)).expand(as_bars(frame))
+        pd.testing.assert_frame_equal(found.frame(frame.index), wanted.frame(frame.index))
+        assert found.entries.any()
+        assert found.exits.any()
+        assert found.from_directions
+
+
+def test_ensemble_refuses_what_the_aggregator_refuses(hourly_frame: pd.DataFrame) -> None:
+    with pytest.raises(
+        InputError, match="strategy 'ensemble', method='majority': method: received 'majority'; did you"
+    ):
+        ensemble(hourly_frame, method="majority")
+    with pytest.raises(InputError, match="weight of 'vwap': received -1; write a number >= 0"):
+        ensemble(hourly_frame, vwap=-1)
+    with pytest.raises(InputError, match="weights: received 0 for each of vwap, rsi, ichimoku, macd, donchian"):
+        ensemble(hourly_frame, **dict.fromkeys(("vwap", "rsi", "ichimoku", "macd", "donchian"), 0.0))
