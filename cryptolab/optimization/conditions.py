@@ -23,6 +23,12 @@ Test = Callable[[dict[str, np.ndarray]], np.ndarray]
 _FOREIGN = (ast.Attribute, ast.Subscript, ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.NamedExpr, ast.JoinedStr)
 
 
+def in_words(where: Where) -> str:
+    """Return conditions as they were written; a callable by its name."""
+    listed = [] if where is None else where if isinstance(where, list | tuple) else [where]
+    return ", ".join(each if isinstance(each, str) else getattr(each, "__name__", "a callable") for each in listed)
+
+
 def conditions(where: Where, names: list[str]) -> list[Test]:
     """Return one test per condition, its names checked against those of the grid.
 

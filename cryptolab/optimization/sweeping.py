@@ -31,7 +31,7 @@ from cryptolab.errors import RunError, SetError
 from cryptolab.kernels.scoring import SCORE
 from cryptolab.optimization.checkpoint import Checkpoint, check_folder
 from cryptolab.optimization.cluster import check_executor, run_dask
-from cryptolab.optimization.conditions import conditions, holds
+from cryptolab.optimization.conditions import conditions, holds, in_words
 from cryptolab.optimization.grid import Grid, make_grid, product_with
 from cryptolab.optimization.local import run_local
 from cryptolab.optimization.matrices import MatrixSource, as_source
@@ -101,7 +101,7 @@ def sweep(
     task = Task(
         source, symbols, sets, *_owners(source, sets), given("costs", costs, Costs), given("risk", risk, Risk),
         number("initial_capital", initial_capital, above=0), whole("blocks", blocks, low=1, high=10_000),
-        one_of("on_error", on_error, ("record", "raise")),
+        one_of("on_error", on_error, ("record", "raise")), in_words(where),
     )  # fmt: skip
     check_sets(task)
     book, resumed, ended = _run(task, how)

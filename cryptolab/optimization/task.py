@@ -87,7 +87,7 @@ class Task:
     """A sweep: signals of `source` on each of `bars`, for each set of `grid`.
 
     strategy_names, costs_names, risk_names: whose the names of the grid are. costs, risk: what the grid leaves open.
-    blocks: stretches of days that daily returns are summed over.
+    blocks: stretches of days that daily returns are summed over. where: what the grid's sets were chosen by, in words.
     """
 
     source: Source
@@ -101,6 +101,7 @@ class Task:
     initial_capital: float
     blocks: int
     on_error: str = "record"
+    where: str = ""
     _desk: _Desk = field(default_factory=lambda: _Desk(), repr=False)
 
     def values(self, params: dict[str, Any]) -> tuple[dict[str, Any], Costs, Risk]:

@@ -122,6 +122,7 @@ class SweepReport:
         full = math.prod(len(axis) for axis in task.grid.axes.values())
         sets = count(len(task.grid)) + (f" of {count(full)} combinations" if len(task.grid) < full else "")
         pairs = [("Strategy", task.source.name), ("Sets", sets), ("Bars", count(len(self.bars)))]
+        pairs += [("Only where", task.where)] if task.where else []
         pairs += [("Initial capital", money(task.initial_capital, quote(self.bars.symbol)))]
         rules = {**asdict(task.costs), **asdict(task.risk)}
         pairs += [

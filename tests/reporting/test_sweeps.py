@@ -29,6 +29,10 @@ def crossing(bars: Any, fast: int = 5, slow: int = 20, kind: str = "up") -> Sign
     return long_while(EMA(bars, period=fast) > EMA(bars, period=slow))
 
 
+def _few(fast: int) -> bool:
+    return fast != 5
+
+
 @pytest.fixture(scope="module")
 def report() -> SweepReport:
     return SweepReport(sweep(crossing, BARS, GRID, progress=False))
@@ -70,6 +74,11 @@ def test_what_was_tried(report: SweepReport) -> None:
     assert "failed" not in said
     many = SweepReport(sweep(crossing, BARS, {"fast": range(3, 23)}, progress=False))
     assert "3, 4, 5, 6, 7, 8, …, 22" in text(many.setup().html)
+    assert "Only where" not in said
+    some = SweepReport(sweep(crossing, BARS, GRID, where=["fast * 3 < slow", _few], progress=False))
+    said = text(some.setup().html)
+    assert "Only where fast * 3 &lt; slow, _few" in said
+    assert f"{len(some.results)} of 24 combinations" in said
 
 
 def test_the_best_sets_stand_in_order(report: SweepReport) -> None:
