@@ -12,8 +12,8 @@ import pandas as pd
 from cryptolab.backtesting.metrics import Metrics, measure
 from cryptolab.backtesting.portfolio import to_portfolio
 from cryptolab.backtesting.records import Costs, Risk
-from cryptolab.bars import Bars
-from cryptolab.checks import unknown_name
+from cryptolab.bars import DAY, Bars
+from cryptolab.checks import refuse, unknown_name
 from cryptolab.kernels.account import REASONS
 from cryptolab.kernels.scoring import SCORE, summarise
 from cryptolab.signal_generator import Signals
@@ -53,6 +53,25 @@ class BacktestResult(Mapping[str, Any]):
     def equity_curve(self) -> pd.Series:
         """Money per row of the frame given, stamped by bar closes, after the capital at the first open."""
         return self._curve.copy(deep=False)
+
+    @property
+    def daily_returns(self) -> pd.Series:
+        """Simple returns per UTC day with bars, on an index of days without a time zone, named after the symbol.
+
+        A bar belongs to the day of its open; a day's return is its last equity over that of the day before (the first:
+        over the initial capital), so that all of them compound to the total return. NaN once nothing is left. Their
+        metrics: `daily_metrics`. Raises InputError for bars longer than a day.
+        """
+        if self.bars.interval > DAY:
+            refuse("daily returns", f"bars of {self.bars.timeframe}", "use bars of a day or shorter")
+        day = self.bars.time // DAY
+        last = np.append(np.flatnonzero(np.diff(day)), len(day) - 1)
+        equity = self._equity[last]
+        before = np.concatenate([[self.initial_capital], equity[:-1]])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            returns = np.where(before > 0, equity / before - 1.0, np.nan)
+        index = pd.DatetimeIndex((day[last] * DAY).view("M8[ns]"), name="day")
+        return pd.Series(returns, index, name=self.bars.symbol)
 
     @property
     def orders(self) -> pd.DataFrame:

@@ -25,7 +25,7 @@ LOG_FROM = 5.0
 def equity_drawing(result: BacktestResult, market: BacktestResult, name: str, mark: str) -> Drawing:
     """Return equity and drawdown of both runs, thinned."""
     lines = [_line(name, result), _line("buy-and-hold", market)]
-    return equity(lines, any(_wide(line.values) for line in lines), mark, quote(result.bars.symbol))
+    return equity(lines, any(wide(line.values) for line in lines), mark, quote(result.bars.symbol))
 
 
 def _line(name: str, run: BacktestResult) -> Line:
@@ -37,7 +37,7 @@ def _line(name: str, run: BacktestResult) -> Line:
     return Line(name, curve.index[kept], values[kept], curve.index[low], fall[low])
 
 
-def _wide(values: np.ndarray) -> bool:
+def wide(values: np.ndarray) -> bool:
     return bool(values.min() > 0 and values.max() / values.min() >= LOG_FROM)
 
 
@@ -67,7 +67,7 @@ def overview(result: BacktestResult, mark: str) -> tuple[Drawing, str]:
         notes.append(f"Marked are the {MARKED:,} of {len(trades):,} trades of the largest gain or loss in per cent.")
         trades = trades.loc[trades["return"].abs().nlargest(MARKED).index].sort_index()
     drawing = candles([Stretch("all", bars, said(trades, quote(bars.symbol)))], mark, 9 if len(trades) < 60 else 6)
-    return with_scales(drawing, _wide(bars.close)), " ".join(notes)
+    return with_scales(drawing, wide(bars.close)), " ".join(notes)
 
 
 def close_ups(result: BacktestResult, mark: str) -> Drawing:

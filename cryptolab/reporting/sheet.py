@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 from cryptolab.figures.study import Drawing
 
@@ -80,9 +81,19 @@ def sheet(*parts: str) -> Sheet:
     return Sheet(f'<section class="cl">{"".join(parts)}</section>')
 
 
+def styled(*parts: str) -> Sheet:
+    """Return finished parts as a sheet that brings the style itself, to be shown where no `opening` was."""
+    return Sheet(f"<style>{_asset('page.css')}</style>{sheet(*parts).html}")
+
+
 def paragraph(text: str, kind: str = "") -> str:
     """Return a paragraph; kind: "note" (small), "lead" (large)."""
     return f'<p class="cl-{kind}">{esc(text)}</p>' if kind else f"<p>{esc(text)}</p>"
+
+
+def link(file: str, name: str, said: str) -> str:
+    """Return a paragraph with a link to a file in the page's folder: its name for readers, and what it holds."""
+    return f'<p><a href="{esc(quote(file))}">{esc(name)}</a>: {esc(said)}.</p>'
 
 
 def heading(text: str) -> str:

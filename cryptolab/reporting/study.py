@@ -16,11 +16,12 @@ import pandas as pd
 
 from cryptolab.backtesting import BacktestEngine, BacktestResult
 from cryptolab.bars import Bars
-from cryptolab.checks import known_keys, refuse, whole
-from cryptolab.reporting import cards, pages, tables
+from cryptolab.checks import flag, known_keys, refuse, whole
+from cryptolab.reporting import cards, pages, regime_page, tables
 from cryptolab.reporting.lints import Lint, check
 from cryptolab.reporting.sheet import Sheet
 from cryptolab.reporting.sources import check_source, load_data
+from cryptolab.reporting.tearsheet import linked
 from cryptolab.settings import project_root
 from cryptolab.signal_generator import Strategy, get_strategy
 
@@ -124,6 +125,10 @@ class Study:
         """Statistics of the closed trades, and the last of them."""
         return pages.trades(self)
 
+    def regimes(self) -> Sheet:
+        """What was made in which regime of the market, as it was known at the time."""
+        return regime_page.regimes(self)
+
     def sensitivity(self) -> Sheet:
         """The same signals under other fills and costs."""
         return pages.sensitivity(self)
@@ -131,6 +136,12 @@ class Study:
     def checks(self) -> Sheet:
         """What a careful reader would object to."""
         return pages.checks(self)
+
+    def tearsheet(self, output: str | Path, wanted: bool = True) -> Sheet:
+        """Write quantstats' tearsheet into the folder `output` and link it; an empty sheet where it is not wanted."""
+        if not flag("tearsheet", wanted):
+            return Sheet("")
+        return linked(output, self.result, self.title, self.market)
 
     def closing(self) -> Sheet:
         """The disclaimer."""
@@ -174,8 +185,8 @@ class Study:
     def metrics(self) -> dict[str, Any]:
         """Return the numbers that metrics.json holds: both runs, the fill table and the checks.
 
-        The tables of gaps, months and trades are not among them. What is undefined is None; a length of time is in
-        seconds under its name with `_seconds`.
+        The tables of gaps, months, regimes and trades are not among them. What is undefined is None; a length of time
+        is in seconds under its name with `_seconds`.
         """
         rows = self.sensitivity_table.to_dict("index")
         return as_json(

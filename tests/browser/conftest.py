@@ -33,10 +33,10 @@ def run_study(home: Path, *arguments: str, job: str = "study", **variables: str)
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run over 5,000 simulated hours, whose title tries to be markup."""
+    """The folder of a run over 5,000 simulated hours, with its tearsheet, whose title tries to be markup."""
     home = tmp_path_factory.mktemp("study") / "home"
-    title = 'title=<b id=injected>R&D</b> "study"'
-    return run_study(home, "--set", "data.simulated.bars=5000", "--set", title, "--set", "strategy_params.fast=12")
+    changes = ('title=<b id=injected>R&D</b> "study"', "strategy_params.fast=12", "tearsheet=true")
+    return run_study(home, *(part for change in ("data.simulated.bars=5000", *changes) for part in ("--set", change)))
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,9 @@ from tests.browser.chrome import Chrome, Page
 from tests.browser.conftest import ROOT
 
 PHONE, DESK = (390, 844), (1280, 900)
-SECTIONS = ("Data", "Strategy", "buy-and-hold", "Equity", "Monthly", "Trades on candles", "fills", "Checks")
+SECTIONS = (
+    "Data", "Strategy", "buy-and-hold", "Equity", "Monthly", "Trades on candles", "market regime", "fills", "Checks",
+)  # fmt: skip
 # every drawn figure, with how many marks (paths with a shape) its plot areas hold
 FIGURES = """[...document.querySelectorAll('.js-plotly-plot')].map(figure => ({
     svg: figure.querySelectorAll('svg.main-svg').length,
@@ -42,7 +44,8 @@ def open_report(chrome: Chrome, folder: Path, size: tuple[int, int]) -> Page:
 
 
 def test_the_run_leaves_what_it_promises(study: Path) -> None:
-    assert {path.name for path in study.iterdir()} == {"study.ipynb", "study.html", "metrics.json", "manifest.json"}
+    files = {"study.ipynb", "study.html", "metrics.json", "manifest.json", "tearsheet.html"}
+    assert {path.name for path in study.iterdir()} == files
     book = nbformat.read(study / "study.ipynb", as_version=4)
     printed = [out for cell in book.cells for out in cell.get("outputs", []) if out.output_type == "stream"]
     assert printed == []  # no warning, no debugging left over
@@ -82,8 +85,7 @@ def test_the_report_opens_offline_and_draws(chrome: Chrome, study: Path, size: t
     # wide tables scroll in their own box; the page itself never moves sideways
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.complaints == []
-    leaving = [url for url in page.requests if not url.startswith(("data:", "blob:")) and url != study_url(study)]
-    assert leaving == []
+    assert leaving(page, study / "study.html") == []
     assert len(page.screenshot(study.parent / f"{size[0]}.png").read_bytes()) > 50_000
 
 
@@ -114,8 +116,34 @@ def test_the_report_of_real_hours_draws(chrome: Chrome, real_study: Path) -> Non
     assert "SIMULATED" not in text
     assert page.complaints == []
     assert all(figure["marks"] > 2 for figure in page.evaluate(FIGURES))
+    assert not (real_study / "tearsheet.html").exists()  # its params file does not ask for one
 
 
-def study_url(folder: Path) -> str:
-    """Return the address the report was opened under."""
-    return (folder / "study.html").resolve().as_uri()
+@pytest.mark.browser
+def test_the_report_links_the_tearsheet(chrome: Chrome, study: Path) -> None:
+    page = open_report(chrome, study, DESK)
+    links = page.evaluate("[...document.querySelectorAll('a[href$=html]')].map(link => link.href)")
+    assert links == [(study / "tearsheet.html").resolve().as_uri()]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_the_tearsheet_opens_offline(chrome: Chrome, study: Path, size: tuple[int, int]) -> None:
+    page = chrome.open(study / "tearsheet.html", *size)
+    page.wait("document.querySelectorAll('figure svg').length == 14")
+    widths = page.evaluate("[...document.querySelectorAll('figure svg')].map(one => one.getBoundingClientRect().width)")
+    assert all(250 < width <= size[0] for width in widths)
+    text = page.evaluate("document.body.innerText")
+    assert '<b id=injected>R&D</b> "study"' in text
+    assert page.evaluate("document.getElementById('injected')") is None
+    assert page.evaluate("getComputedStyle(document.querySelector('.ribbon')).position") == "fixed"
+    assert [words for words in ("SIMULATED", "Read with care", "Key figures", "educational") if words not in text] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.complaints == []
+    assert leaving(page, study / "tearsheet.html") == []
+    assert len(page.screenshot(study.parent / f"tearsheet-{size[0]}.png").read_bytes()) > 50_000
+
+
+def leaving(page: Page, file: Path) -> list[str]:
+    """Return the addresses that a page asked for, but for its own."""
+    return [url for url in page.requests if not url.startswith(("data:", "blob:")) and url != file.resolve().as_uri()]

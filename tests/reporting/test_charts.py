@@ -38,8 +38,8 @@ def test_a_curve_over_decades_starts_on_a_log_axis() -> None:
     flat = BacktestEngine().run(bars, Signals(np.zeros(300, bool)))
     drawing = charts.equity_drawing(flat, flat, "flat", "")
     assert drawing.choices[0].label == "linear"
-    assert charts._wide(np.array([1.0, 6.0]))
-    assert not charts._wide(np.array([0.0, 6.0]))
+    assert charts.wide(np.array([1.0, 6.0]))
+    assert not charts.wide(np.array([0.0, 6.0]))
 
 
 def test_close_ups_hold_the_trades_they_are_named_after(both_ways: BacktestResult) -> None:

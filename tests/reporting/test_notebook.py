@@ -13,6 +13,8 @@ from cryptolab.reporting.sources import check_source
 from tests.reporting.notebook_files import ROOT, NotebookFile
 
 NOTEBOOK = NotebookFile("study")
+RUN_ONLY = ("output", "tearsheet")
+"""Parameters that are not `Study.load`'s."""
 PARAMS = sorted(file for file in (ROOT / "params").glob("*.yaml") if not file.name.startswith("sweep"))
 
 
@@ -26,7 +28,7 @@ def test_its_defaults_are_the_demo_but_for_what_would_be_false_of_another_study(
 
 def test_a_study_that_names_nothing_gets_a_title_and_parameters_of_its_own() -> None:
     given = {**NOTEBOOK.parameters, "strategy": "rsi_reversion", "data": {"simulated": {"bars": 60, "timeframe": "4h"}}}
-    study = Study.load(**{name: value for name, value in given.items() if name != "output"})
+    study = Study.load(**{name: value for name, value in given.items() if name not in RUN_ONLY})
     assert study.title == "rsi_reversion on SIM/USDT, 4h"
     assert study.parameters == study.strategy.parameters
 

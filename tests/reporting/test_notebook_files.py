@@ -8,7 +8,7 @@ import pytest
 
 from tests.reporting.notebook_files import NotebookFile
 
-HEADINGS = {"study": 9, "sweep": 6}
+HEADINGS = {"study": 10, "sweep": 6}
 
 
 @pytest.fixture(params=HEADINGS)

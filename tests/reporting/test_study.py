@@ -25,8 +25,8 @@ from cryptolab.reporting.sheet import Sheet
 from cryptolab.signal_generator import STRATEGIES, Signals, Strategy, get_strategy
 
 SHEETS = (
-    "opening", "data", "setup", "comparison", "equity", "months", "candles", "trades", "sensitivity", "checks",
-    "closing",
+    "opening", "data", "setup", "comparison", "equity", "months", "candles", "trades", "regimes", "sensitivity",
+    "checks", "closing",
 )  # fmt: skip
 SMALL = {"simulated": {"bars": 300}}
 UNDEFINED = re.compile(r"(?<!\w)(nan|inf|None|NaT)(?!\w)")
