@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cryptolab.backtesting import BacktestEngine, BacktestResult, Costs, Risk
     from cryptolab.bars import Bars
     from cryptolab.data_fetchers import simulate
-    from cryptolab.database import read
+    from cryptolab.database import load, read
     from cryptolab.errors import CryptolabError
     from cryptolab.indicators import indicator
     from cryptolab.optimization import sweep
@@ -29,6 +29,7 @@ _HOME = {
     "Risk": "cryptolab.backtesting",
     "Signals": "cryptolab.signal_generator",
     "indicator": "cryptolab.indicators",
+    "load": "cryptolab.database",
     "long_while": "cryptolab.signal_generator",
     "read": "cryptolab.database",
     "simulate": "cryptolab.data_fetchers",
@@ -45,6 +46,7 @@ __all__ = [
     "Risk",
     "Signals",
     "indicator",
+    "load",
     "long_while",
     "read",
     "simulate",

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cryptolab.cli.market import Length, Seed, Simulated, Timeframe, market
+from cryptolab.cli.market import End, Exchange, Length, Seed, Simulated, Start, Timeframe, market, stored
 from cryptolab.cli.printing import Json, print_json, say_line, show
 from cryptolab.cli.refusals import in_options
 from cryptolab.cli.values import Settings, pairs
@@ -23,9 +23,14 @@ def backtest(
     seed: Seed = None,
     symbol: Annotated[
         str | None,
-        typer.Option(metavar="SYMBOL", help="BASE/QUOTE; without it the bars are called after their file or folder."),
+        typer.Option(
+            metavar="SYMBOL", help="BASE/QUOTE: of the store with --timeframe; else what to call a file's bars."
+        ),
     ] = None,
     timeframe: Timeframe = None,
+    start: Start = None,
+    end: End = None,
+    exchange: Exchange = "binance",
     param: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A parameter of the strategy. Repeatable.")
     ] = None,
@@ -37,17 +42,19 @@ def backtest(
     \b
     Examples:
       cryptolab backtest ema_cross --simulated
+      cryptolab backtest ema_cross --symbol BTC/USDT --timeframe 1h --start 2020-01-01
       cryptolab backtest ema_cross --file btc.parquet --param fast=9 --set stop_loss=0.05
     """
     length, market_seed = market(file, simulated, bars, seed)
+    in_store = stored(file, simulated, symbol, timeframe, (start, end))
+    from cryptolab.jobs.single import Stored, described
     from cryptolab.jobs.single import backtest as run
-    from cryptolab.jobs.single import described
 
     parameters, config = pairs("--param", param), pairs("--set", set_)
     with in_options(), contextlib.redirect_stdout(sys.stderr):  # what a strategy prints is not part of our output
         result = run(
             strategy,
-            file or length,
+            Stored(start, end, exchange) if in_store else file or length,
             symbol=symbol,
             timeframe=timeframe,
             seed=market_seed,

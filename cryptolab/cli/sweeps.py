@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cryptolab.cli.axes import axes
-from cryptolab.cli.market import Length, Seed, Simulated, Timeframe, market
+from cryptolab.cli.market import End, Exchange, Length, Seed, Simulated, Start, Timeframe, market, stored
 from cryptolab.cli.printing import Json, print_json, say_line, show
 from cryptolab.cli.process import INTERRUPTED, ending_at_once, say
 from cryptolab.cli.refusals import in_options
@@ -57,6 +57,9 @@ def sweep(
             metavar="CONDITION", help='Keep only the sets for which this holds, as in "fast < slow". Repeatable.'
         ),
     ] = None,
+    start: Start = None,
+    end: End = None,
+    exchange: Exchange = "binance",
     set_: Settings = None,
     samples: Annotated[
         int | None,
@@ -108,12 +111,14 @@ def sweep(
     """
     length, market_seed = market(file, simulated, bars, seed)
     varied, config = axes(grid), pairs("--set", set_)
+    in_store = stored(file, simulated, symbol, timeframe, (start, end))
+    from cryptolab.jobs.single import Stored
     from cryptolab.jobs.sweeps import sweep as run
 
     # what a strategy prints is not part of our output; what is finished when it is ended lies in the checkpoint
     with in_options(), contextlib.redirect_stdout(sys.stderr), ending_at_once():
         results = run(
-            strategy, file or length, varied,
+            strategy, Stored(start, end, exchange) if in_store else file or length, varied,
             symbols=symbol or (), timeframe=timeframe, market_seed=market_seed, config=config, metric=metric,
             output=output, where=where, samples=samples, seed=search_seed, n_jobs=jobs, memory=memory,
             executor=executor, checkpoint=checkpoint, on_error=on_error,

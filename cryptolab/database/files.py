@@ -48,6 +48,30 @@ def read(file: str | os.PathLike[str], symbol: str | None = None, timeframe: str
         raise DataError(f"{path.name}, {error}") from None
 
 
+def write(bars: Bars, file: str | os.PathLike[str], *, over: bool = False) -> None:
+    """Write bars as a .parquet or .csv file that `read` takes, whole or not at all; over: one that exists is replaced.
+
+    Columns: timestamp (UTC; in CSV as ISO text), open, high, low, close, volume.
+    """
+    path = Path(file).expanduser()
+    if path.suffix.lower() not in (".parquet", ".csv"):
+        refuse("file", path.name, "name a .parquet or .csv file")
+    if path.exists() and not over:
+        refuse("file", f"{path}, which exists", "name another, or say that it may be replaced")
+    draft = path.with_name(f".{path.name}.part")
+    frame = bars.frame()
+    try:
+        if path.suffix.lower() == ".parquet":
+            frame.reset_index().to_parquet(draft, index=False)
+        else:
+            frame.to_csv(draft, date_format="%Y-%m-%dT%H:%M:%SZ")
+        draft.replace(path)
+    except OSError as problem:
+        refuse("file", f"{path} ({problem.strerror})", "name a file in a folder that can be written to")
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def _path(file: Any) -> Path:
     """Return the path of a file that is there, has bytes in it and a known extension."""
     if not isinstance(file, str | os.PathLike) or not str(file):

@@ -17,7 +17,7 @@ from cryptolab.bars import Bars
 from cryptolab.checks import known_keys, refuse
 from cryptolab.data_fetchers import simulate
 from cryptolab.errors import RunError
-from cryptolab.jobs.single import named_after, read_named
+from cryptolab.jobs.single import Stored, named_after, read_named, read_stored
 from cryptolab.optimization import Plateau, SweepResult, storage
 from cryptolab.optimization.progress import log
 from cryptolab.optimization.scales import SCALES
@@ -27,7 +27,7 @@ from cryptolab.signal_generator import get_strategy
 
 def sweep(
     strategy: str,
-    source: Sequence[Path] | int,
+    source: Sequence[Path] | int | Stored,
     grid: Mapping[str, Any],
     *,
     symbols: Sequence[str] = (),
@@ -40,10 +40,11 @@ def sweep(
 ) -> SweepResult:
     """Return the sweep of `strategy` (a name, or "file.py:name") on the bars of `source`.
 
-    source: Parquet or CSV files, one per symbol, or a number of bars of the simulated market. symbols: one per file, in
-    their order; without them files are named as in `jobs.single.read_named`, which several must be. timeframe, config:
-    as in `jobs.single.backtest`. metric, output: what the rows will be ordered by and written to; refused now rather
-    than after hours. options: those of `optimization.sweep`.
+    source: Parquet or CSV files, one per symbol, a span of the store, or a number of bars of the simulated market.
+    symbols: those of the store, or one per file, in their order; without them files are named as in
+    `jobs.single.read_named`, which several must be. timeframe, config: as in `jobs.single.backtest`. metric, output:
+    what the rows will be ordered by and written to; refused now rather than after hours. options: those of
+    `optimization.sweep`.
 
     Sets that fail are not logged: the caller shows them. Raises InputError for what cannot be used, SetError for a
     set that fails where `on_error` is "raise", RunError for a strategy that ends Python.
@@ -57,6 +58,8 @@ def sweep(
             refuse(name, "it in the grid and as a setting", "give it in one of the two")
     if isinstance(source, int):
         bars = [simulate(source, timeframe or "1h", market_seed, _one(symbols) or "SIM/USDT")]
+    elif isinstance(source, Stored):
+        bars = [read_stored(source, symbol, timeframe) for symbol in symbols]
     else:
         bars = _read(source, symbols, timeframe)
     log.addFilter(_no_warning)

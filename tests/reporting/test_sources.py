@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from cryptolab.data_fetchers import simulate
+from cryptolab.database import DuckDBManager
 from cryptolab.errors import InputError, UnknownNameError
 from cryptolab.reporting import load_data
-from cryptolab.reporting.sources import locate
+from cryptolab.reporting.sources import locate, pinned
 
 
 @pytest.fixture
@@ -44,14 +45,29 @@ def test_the_simulated_market_and_its_seed() -> None:
     assert len(load_data({"simulated": None})) == 26_280
 
 
+def test_stored_bars_are_pinned_to_a_moment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    frame = simulate(100, "1h", 3, "AAA/USDT").frame()
+    DuckDBManager.at_home().save_ohlcv(frame[:60], "AAA/USDT", "1h")
+    spec = pinned({"store": {"symbol": "AAA/USDT", "timeframe": "1h", "start": str(frame.index[10])}})
+    DuckDBManager.at_home().save_ohlcv(frame, "AAA/USDT", "1h")
+    assert len(load_data(spec)) == 50
+    assert pinned(spec) == spec
+    assert len(load_data({"store": {**spec["store"], "as_of": None}})) == 90
+    assert pinned({"file": "x.csv"}) == {"file": "x.csv"}
+    assert pinned(None) is None
+
+
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
-        ({}, r"write \{file"),
-        ("btc.csv", r"write \{file"),
-        ({"store": "x"}, "the store comes with a later version"),
-        ({"simulated": {}, "file": "x.csv"}, "either file or simulated"),
-        ({"symbol": "BTC/USDT"}, "either file or simulated"),
+        ({}, r"write \{store: \{symbol"),
+        ("btc.csv", r"write \{store: \{symbol"),
+        ({"store": "x"}, r"write a mapping, as in \{symbol: BTC/USDT"),
+        ({"store": {"symbol": "BTC/USDT"}}, "data: store: received no timeframe"),
+        ({"store": {"symbol": "BTC/USDT", "timeframe": "1h"}}, "received no stored bars"),
+        ({"simulated": {}, "file": "x.csv"}, "one of store, file and simulated"),
+        ({"symbol": "BTC/USDT"}, "one of store, file and simulated"),
         ({"simulated": 5}, "write a mapping"),
         ({"file": ""}, "write the path"),
         ({"file": 5}, "write the path"),
@@ -70,6 +86,10 @@ def test_refused(spec: object, sentence: str, home: Path) -> None:
         ({"fil": "x.csv"}, "did you mean 'file'"),
         ({"file": "x.csv", "timeframes": "1h"}, "did you mean 'timeframe'"),
         ({"simulated": {"bar": 100}}, "did you mean 'bars'"),
+        (
+            {"store": {"symbol": "BTC/USDT", "timeframe": "1h", "begin": "2024-01-01"}},
+            "key of data from the store: 'begin'",
+        ),
         ({"simulated": {}, "timeframe": "1h"}, "unknown key of data from 'simulated'"),
     ],
 )

@@ -1,0 +1,71 @@
+"""Which bars a start and an end mean."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cryptolab.bars import DAY
+from cryptolab.checks import refuse
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_TIME = re.compile(rf"{_DAY.pattern}[T ]\d\d:\d\d(:\d\d(\.\d{{1,9}})?)? ?(Z|UTC|[+-]\d\d(:?\d\d)?)?", re.ASCII)
+_SPAN = re.compile(r"\d+(\.\d+)? ?(h|hours?|d|days?|w|weeks?)", re.ASCII)  # "6m" may mean minutes or months
+_FIRST, _LAST = -(2**63 - 1), 2**63 - 1
+_INSTEAD = "write a day, as in '2024-12-31', or a time, as in '2024-12-31T18:00Z'"
+
+
+def span(start: Any, end: Any) -> tuple[int, int]:
+    """Return the first and the last instant, ns UTC, that a bar may open at.
+
+    A bare date ("2024-12-31", a date object) means the whole UTC day, on either side; anything else the instant itself,
+    without a zone UTC. None is open. Raises InputError where they are no times, or the wrong way round.
+    """
+    first = _FIRST if start is None else instant("start", start)
+    last = _LAST if end is None else min(instant("end", end) + (DAY - 1 if _is_day(end) else 0), _LAST)
+    if first > last:
+        refuse("start", f"{start} after the end {end}", "write the earlier one first")
+    return first, last
+
+
+def instant(what: str, value: Any) -> int:
+    """Return a time in ns UTC; one without a zone is UTC. Texts are taken in ISO's form alone: a guess would be one."""
+    text = value.strip() if isinstance(value, str) else None
+    if text is not None and not (_DAY.fullmatch(text) or _TIME.fullmatch(text)):
+        refuse(what, repr(value), _INSTEAD)
+    if not isinstance(value, str | dt.date | np.datetime64):
+        refuse(what, repr(value), _INSTEAD)
+    try:
+        found = pd.Timestamp(value if text is None else text)
+        if not isinstance(found, pd.Timestamp):  # NaT
+            raise ValueError
+        found = found.tz_localize("UTC") if found.tzinfo is None else found.tz_convert("UTC")
+        return int(found.as_unit("ns").value)
+    except (ValueError, TypeError, OverflowError):
+        refuse(what, repr(value), _INSTEAD)
+
+
+def moment_before(older_than: Any) -> int:
+    """Return the moment, ns UTC, that a time means, or a span back from now in hours, days or weeks ("730d")."""
+    back = older_than
+    if isinstance(older_than, str) and not _SPAN.fullmatch(older_than.strip()):
+        back = None
+    if not isinstance(back, str | dt.timedelta):
+        return instant("older_than", older_than)
+    try:
+        return time.time_ns() - int(pd.Timedelta(back).as_unit("ns").value)
+    except (ValueError, AttributeError):  # too long; pd.NaT
+        refuse("older_than", repr(older_than), "write a time, or a span back from now, as in '730d'")
+
+
+def _is_day(value: Any) -> bool:
+    if isinstance(value, str):
+        return _DAY.fullmatch(value.strip()) is not None
+    if isinstance(value, np.datetime64):
+        return np.datetime_data(value.dtype)[0] == "D"
+    return isinstance(value, dt.date) and not isinstance(value, dt.datetime)
