@@ -1,0 +1,216 @@
+"""Which column is what, and whose format it is: told by names, and by the number of columns where there are none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cryptolab.bars import QUOTES
+from cryptolab.checks import refuse
+from cryptolab.database.importing.choices import Choices
+from cryptolab.database.importing.sheet import Head
+from cryptolab.errors import DataError
+
+BINANCE = "Binance's public archive"
+CDD = "CryptoDataDownload"
+YAHOO = "Yahoo Finance"
+INVESTING = "Investing.com"
+KRAKEN = "Kraken's archive"
+METATRADER = "MetaTrader"
+COINMARKETCAP = "CoinMarketCap"
+PLAIN = ""
+
+ARCHIVES = {
+    12: (BINANCE, (
+        "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count",
+        "taker_buy_volume", "taker_buy_quote_volume", "ignore",
+    )),
+    7: (KRAKEN, ("timestamp", "open", "high", "low", "close", "volume", "trades")),
+}  # fmt: skip
+"""Formats that are published without a header, by the number of their columns."""
+
+_TIMES = frozenset((
+    "time", "timestamp", "timestamputc", "timestampms", "date", "datetime", "opentime", "opentimestamp", "unix",
+    "unixtime", "unixtimestamp", "epoch", "ts", "gmttime", "utctime", "timeutc", "dateutc", "datetimeutc", "localtime",
+    "starttime", "timeperiodstart", "timeopen", "candlebegintime",
+))  # fmt: skip
+_NAMES: dict[str, frozenset[str]] = {
+    "time": _TIMES,
+    "open": frozenset(("open", "openprice", "priceopen", "o")),
+    "high": frozenset(("high", "highprice", "pricehigh", "h", "max")),
+    "low": frozenset(("low", "lowprice", "pricelow", "l", "min")),
+    "close": frozenset(("close", "closeprice", "priceclose", "c", "closelast")),
+    "volume": frozenset(("volume", "vol", "v", "basevolume", "volumebase", "volumefrom", "volumetraded")),
+    "symbol": frozenset(("symbol", "ticker", "pair", "tic")),
+}
+_QUOTE_VOLUME = frozenset(("quotevolume", "quoteassetvolume", "volumequote", "volumeto", "volumecurrency", "turnover"))
+
+
+_MONEY = (YAHOO, COINMARKETCAP)
+"""Formats whose plain `Volume` of a coin is counted in money."""
+
+
+ORIGINS = {
+    BINANCE: "binance", YAHOO: "yahoo", COINMARKETCAP: "coinmarketcap", INVESTING: "investing", KRAKEN: "kraken",
+}  # fmt: skip
+"""Under which exchange a format's bars are kept: prices of several markets in one are no prices of any."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Positions of the columns that are needed.
+
+    time: candidates, all of which name the bars' opens. numbers: open, high, low, close, volume. clock: a column with
+    times of day alone, whose days stand in the only candidate. money: whether the volume is in the quote currency.
+    """
+
+    format: str
+    time: tuple[int, ...]
+    numbers: tuple[int, ...]
+    symbol: int | None
+    clock: int | None
+    money: bool
+
+    @property
+    def needed(self) -> list[int]:
+        """Every position once."""
+        more = [each for each in (self.symbol, self.clock) if each is not None]
+        return list(dict.fromkeys([*self.time, *self.numbers, *more]))
+
+
+def plain(name: str) -> str:
+    """Return a column's name as it is compared: `Open time` and `<OPEN_TIME>` are opentime, `1. open` is open."""
+    return re.sub(r"^\d+[a-z]?\. |[^a-z0-9]", "", str(name).strip().lower())
+
+
+def is_header(cells: Sequence[str], chosen: Mapping[str, str]) -> bool:
+    """Whether a line names the prices."""
+    names = {plain(cell) for cell in cells}
+    close = names & _NAMES["close"] or "price" in names
+    found = {role for role in ("open", "high", "low") if names & _NAMES[role]} | ({"close"} if close else set())
+    found |= {role for role, name in chosen.items() if name in [cell.strip() for cell in cells]}
+    return found >= {"open", "high", "low", "close"}
+
+
+def recognise(head: Head, choices: Choices, base: str | None) -> Layout:
+    """Return which columns to read; base: the symbol's first half where it is known, as in `Volume BTC`.
+
+    Raises DataError where a role has no column or several, naming the columns there are.
+    """
+    names = [plain(name) for name in head.names]
+    chosen = {role: _named(head, role, name) for role, name in choices.columns.items()}
+    form = _format(head, names)
+    prices = [
+        chosen[role] if role in chosen else _the_one(head, role, names) for role in ("open", "high", "low", "close")
+    ]
+    symbol = chosen["symbol"] if "symbol" in chosen else _one(head, "symbol", names)
+    volume, money = (chosen["volume"], False) if "volume" in chosen else _volume(head, names, base)
+    time, clock = _times(head, names, chosen, form)
+    return Layout(form, time, (*prices, volume), symbol, clock, money or form in _MONEY)
+
+
+def titles(head: Head, positions: Sequence[int]) -> list[str]:
+    """Return columns as they are called in the file."""
+    return [head.names[position].strip() or "the first column" for position in positions]
+
+
+def _format(head: Head, names: list[str]) -> str:
+    """Return whose format the names are."""
+    given = set(names)
+    banner = " ".join(head.banner).lower()
+    if names[:12] == [plain(name) for name in ARCHIVES[12][1]] or {"opentime", "closetime", "ignore"} <= given:
+        return BINANCE
+    if not head.header:
+        return KRAKEN
+    if "cryptodatadownload" in banner or {"date", "symbol", "unix"} <= given:
+        return CDD
+    if "adjclose" in given or head.ticker is not None:
+        return YAHOO
+    if {"price", "change"} <= given:
+        return INVESTING
+    if "marketcap" in given:
+        return COINMARKETCAP
+    return METATRADER if "tickvol" in given else PLAIN
+
+
+def _named(head: Head, role: str, name: str) -> int:
+    """Return the position of the column that the user named."""
+    found = [position for position, each in enumerate(head.names) if each.strip() == name.strip()]
+    if len(found) != 1:
+        received = f"{name!r}, which {'two columns are' if found else 'no column is'} called"
+        refuse(f"{head.name}, column of the {role}", received, f"name one of {listed(head)}", DataError)
+    return found[0]
+
+
+def _one(head: Head, role: str, names: list[str]) -> int | None:
+    """Return the column of a role, None where there is none; refuse several."""
+    found = [position for position, name in enumerate(names) if name in _NAMES[role]]
+    if role == "close" and not found:
+        found = [position for position, name in enumerate(names) if name == "price"]
+    if len(found) > 1:
+        twice = " and ".join(map(repr, titles(head, found)))
+        example = f"say which: columns={{'{role}': '{head.names[found[0]].strip()}'}}"
+        refuse(f"{head.name}, column of the {role}", f"{twice}", example, DataError)
+    return found[0] if found else None
+
+
+def _the_one(head: Head, role: str, names: list[str]) -> int:
+    """Return the column of a role that must be there."""
+    found = _one(head, role, names)
+    if found is None:
+        example = f"say which it is: columns={{'{role}': 'NAME'}}"
+        refuse(f"{head.name}, column of the {role}", f"the columns {listed(head)}", example, DataError)
+    return found
+
+
+def _volume(head: Head, names: list[str], base: str | None) -> tuple[int, bool]:
+    """Return the column of the volume and whether it is counted in money."""
+    found = [position for position, name in enumerate(names) if name in _NAMES["volume"]]
+    money = [position for position, name in enumerate(names) if name in _QUOTE_VOLUME]
+    for position, name in enumerate(names):
+        if name.startswith("volume") and position not in (*found, *money) and len(name) > len("volume"):
+            coin = name.removeprefix("volume").upper()
+            mine = coin == base.upper() if base else coin not in QUOTES
+            (found if mine else money).append(position)
+    if len(found) == 1:
+        return found[0], False
+    if not found and len(money) == 1:
+        return money[0], True
+    both = found or money
+    if both:
+        received = " and ".join(map(repr, titles(head, both)))
+    else:
+        received = f"the columns {listed(head)}"
+    name = head.names[both[0]].strip() if both else "NAME"
+    refuse(f"{head.name}, column of the volume", received, f"say which: columns={{'volume': '{name}'}}", DataError)
+
+
+def _times(head: Head, names: list[str], chosen: dict[str, int], form: str) -> tuple[tuple[int, ...], int | None]:
+    """Return the candidates for the bars' opens, and the column with the time of day where it is apart."""
+    if "time" in chosen:
+        return (chosen["time"],), None
+    if head.stored:
+        return head.stored, None
+    found = [position for position, name in enumerate(names) if name in _TIMES]
+    if not found and names and not names[0] and head.header:
+        found = [0]  # pandas' own to_csv: an index without a name
+    if not found:
+        example = "say which one holds the bars' opens: columns={'time': 'NAME'}"
+        refuse(f"{head.name}, column of the time", f"the columns {listed(head)}", example, DataError)
+    clock = [position for position in found if names[position] == "time" and _clocks(head, position)]
+    if clock and len(found) > 1:
+        return tuple(position for position in found if position not in clock), clock[0]
+    return tuple(found), None
+
+
+def _clocks(head: Head, position: int) -> bool:
+    """Whether a column shows times of day alone: 13:00, 13:00:00."""
+    shown = [row[position].strip() for row in head.sample if len(row) > position]
+    return bool(shown) and all(re.fullmatch(r"\d{1,2}:\d\d(:\d\d)?", text) for text in shown)
+
+
+def listed(head: Head) -> str:
+    """Return the columns' names in one line, cut where they are many."""
+    text = ", ".join(name.strip() or "(no name)" for name in head.names)
+    return text if len(text) <= 120 else text[:117] + "..."
