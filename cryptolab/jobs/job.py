@@ -16,10 +16,11 @@ FOLDER = "papermill_jobs"
 
 @dataclass(frozen=True)
 class Job:
-    """name: the file's. notebook, params: absolute paths (in the file they start at the project's root); params is
-    what a run takes when no other file is named, or None. outputs: what is made beside the notebook, of OUTPUTS."""
+    """name: the file's. file, notebook, params: absolute paths (in the file they start at the project's root); params
+    is what a run takes when no other file is named, or None. outputs: what is made beside the notebook, of OUTPUTS."""
 
     name: str
+    file: Path
     notebook: Path
     params: Path | None
     outputs: tuple[str, ...]
@@ -43,6 +44,7 @@ def load_job(name: str, root: Path) -> Job:
         refuse(f"outputs in {what}", repr(outputs), "write a list, as in [html]")
     return Job(
         name=path.stem,
+        file=path,
         notebook=notebook,
         params=None if params is None else find_file(f"the params file of {what}", params, root),
         outputs=tuple(one_of(f"outputs in {what}", output, OUTPUTS) for output in outputs),

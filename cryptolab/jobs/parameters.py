@@ -8,6 +8,7 @@ which misses annotated and multi-line defaults.
 from __future__ import annotations
 
 import ast
+import hashlib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -35,6 +36,15 @@ def defaults(notebook: Path) -> dict[str, Any]:
         if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", []):
             found.update(_assigned(cell.source, notebook.name))
     return found
+
+
+def code_hash(notebook: Path) -> str:
+    """Return SHA-256 of a notebook's code cells; outputs and texts do not count."""
+    import nbformat
+
+    cells = nbformat.read(notebook, as_version=4).cells
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    return hashlib.sha256("\0".join(code).encode()).hexdigest()
 
 
 def merged(known: Mapping[str, Any], given: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,11 +24,14 @@ from cryptolab.jobs.job import Job, find_file, load_job, read_yaml
 from cryptolab.jobs.kernel import kernel_class
 from cryptolab.jobs.logs import get_logger, recorded
 from cryptolab.jobs.progress import Progress
+from cryptolab.reporting.sources import pinned
 from cryptolab.screen import watched
 from cryptolab.settings import load_settings, project_root
 
 _log = get_logger("cryptolab.jobs")
 
+DATA = "data"
+"""The parameter that names a notebook's bars, where it has it."""
 KERNEL_LOG = "kernel.log"
 """What the kernel said outside the notebook; kept where a run failed."""
 _INTERRUPTED = "KeyboardInterrupt caught in kernel."
@@ -49,12 +52,17 @@ def run_job(
     job: str = "study",
     params: str | Path | Mapping[str, Any] | None = None,
     overrides: Mapping[str, Any] | None = None,
+    *,
+    rerun_of: str | None = None,
 ) -> RunResult:
     """Run a job to its end and return what it left in `reports/<run id>/`.
 
     job: a name in papermill_jobs/, or the path of a job's YAML file. params: a params file (from the working folder,
     else from the project's), or a mapping; by default the job's own. overrides: single parameters above those;
-    `{"backtest.stop_loss": 0.05}` reaches into a mapping.
+    `{"backtest.stop_loss": 0.05}` reaches into a mapping. rerun_of: the run that this one repeats.
+
+    Bars of the store are those of this moment (`as_of` is written into the parameters), so that the run can be
+    repeated when more has been stored.
 
     Raises InputError before anything runs for parameters that the notebook does not have. A notebook that fails raises
     RunError, or the InputError that was raised in it; its partial result is kept and named. Works inside a running
@@ -66,6 +74,8 @@ def run_job(
     file, given = _params(plan, params, root)
     known = parameters.defaults(plan.notebook)
     values = parameters.merged(known, given, overrides or {})
+    if DATA in known:
+        values[DATA] = pinned(values.get(DATA, known[DATA]))
     folder = _new_folder(settings.reports_dir, plan.name, values)
     if parameters.OUTPUT in known:
         values[parameters.OUTPUT] = str(folder)
@@ -73,7 +83,9 @@ def run_job(
     with recorded(settings.logs_dir, settings.log_level, console=not watched(), run=run.id):
         note_run(
             folder, id=run.id, job=plan.name, notebook=plan.notebook.name, started=_now(), status=RUNNING,
-            params=given, overrides=dict(overrides or {}),
+            job_file=_in_project(plan.file, root), notebook_hash=parameters.code_hash(plan.notebook),
+            rerun_of=rerun_of, params=given, overrides=dict(overrides or {}),
+            values={name: value for name, value in values.items() if name != parameters.OUTPUT},
             params_file=None if file is None else {"name": file.name, "content": file.read_text(encoding="utf-8")},
         )  # fmt: skip
         title = str(values.get("title") or known.get("title") or plan.name)
@@ -236,6 +248,11 @@ def _new_folder(reports: Path, job: str, values: Mapping[str, Any]) -> Path:
             raise RunError(f"reports folder {reports}: {error.strerror}; {advice}.") from error
         return folder
     raise RunError(f"reports folder {reports}: no free name for a run; is it a folder?")
+
+
+def _in_project(file: Path, root: Path) -> str:
+    """Return a file's path as it is found from the project's folder."""
+    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
 
 def _verbatim(path: Path) -> str:

@@ -16,7 +16,8 @@ from tests.cli.calls import cryptolab, sentence
 from tests.jobs.notebooks import write_job
 
 Called = Callable[..., subprocess.CompletedProcess[str]]
-COMMANDS = ("indicators", "strategies", "backtest", "sweep", "run", "doctor")
+COMMANDS = ("indicators", "strategies", "backtest", "sweep", "run", "runs", "rerun", "doctor", "import", "data")
+ON_DATA = ("list", "gaps", "export", "delete", "prune")
 HEAVY = (
     "numpy", "pandas", "numba", "vectorbt", "pydantic", "structlog", "plotly", "papermill", "pyarrow", "rich.table",
     "scipy", "yaml", "cryptolab.settings", "cryptolab.jobs", "cryptolab.bars", "cryptolab.optimization",
@@ -45,9 +46,9 @@ def test_version_and_no_arguments(home: Path) -> None:
     assert "Usage: cryptolab" in done.stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *(f"data {command}" for command in ON_DATA)])
 def test_every_command_has_help_and_an_example(command: str) -> None:
-    done = cryptolab(command, "--help")
+    done = cryptolab(*command.split(), "--help")
     assert done.returncode == 0
     assert f"Usage: cryptolab {command}" in done.stdout
     assert "Example" in done.stdout
@@ -58,6 +59,9 @@ def test_every_summary_fits_its_line() -> None:
     listed = cryptolab("--help").stdout.split("Commands:")[1]
     assert "..." not in listed
     assert [line.split()[0] for line in listed.strip().splitlines()] == list(COMMANDS)
+    listed = cryptolab("data", "--help").stdout.split("Commands:")[1]
+    assert "..." not in listed
+    assert [line.split()[0] for line in listed.strip().splitlines()] == list(ON_DATA)
 
 
 def test_lists_are_plain_lines_in_a_pipe_and_json_on_request(called: Called) -> None:
@@ -131,7 +135,7 @@ SIMULATED = ("backtest", "ema_cross", "--simulated")
         (("run", "study", "--set", "seed"), "write NAME=VALUE"),
         (("run", "study", "--set", "seed=1", "--set", "seed=2"), "twice"),
         (("run", "study", "--params", "/dev/null"), "/dev/null is a device or a pipe; name a file"),
-        (("backtest", "ema_cross"), "give --file FILE or --simulated"),
+        (("backtest", "ema_cross"), "with --timeframe for stored ones; give one"),
         ((*SIMULATED, "--file", "x"), "give --file FILE or --simulated"),
         ((*SIMULATED, "--bars", "many"), "--bars"),
         ((*SIMULATED, "--bars", "0"), "received 0"),

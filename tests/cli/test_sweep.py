@@ -298,7 +298,7 @@ def test_a_checkpoint_is_gone_on_from_and_says_whose_it_is(called: Called, tmp_p
     ("arguments", "said"),
     [
         (("sweep",), "STRATEGY"),
-        (("sweep", "ema_cross", "--grid", "fast=5:9"), "give --file FILE or --simulated"),
+        (("sweep", "ema_cross", "--grid", "fast=5:9"), "with --timeframe for stored ones; give one"),
         (("sweep", "ema_cross", "--file", "x.csv", "--bars", "9"), "--bars and --seed: received with --file"),
         (("sweep", "ema_cross", "--file", "nowhere.parquet", "--grid", "fast=5:9"), "nowhere.parquet"),
         (("sweep", "ema_crss", "--simulated", "--grid", "fast=5:9"), "did you mean 'ema_cross'"),
