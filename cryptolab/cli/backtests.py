@@ -46,7 +46,7 @@ def backtest(
       cryptolab backtest ema_cross --file btc.parquet --param fast=9 --set stop_loss=0.05
     """
     length, market_seed = market(file, simulated, bars, seed)
-    in_store = stored(file, simulated, symbol, timeframe, (start, end))
+    in_store = stored(file, simulated, symbol, timeframe, (start, end, exchange))
     from cryptolab.jobs.single import Stored, described
     from cryptolab.jobs.single import backtest as run
 

@@ -26,15 +26,18 @@ Timeframe = Annotated[
 Start = Annotated[str | None, typer.Option(metavar="DATE", help="The first day or moment, UTC; open if left out.")]
 End = Annotated[str | None, typer.Option(metavar="DATE", help="The last one, UTC; a bare date is the whole day.")]
 Exchange = Annotated[str, typer.Option(metavar="NAME", help="The exchange that stored bars are from.")]
+HOME_EXCHANGE = "binance"
 
 
 def stored(
-    file: object, simulated: bool, symbol: object, timeframe: str | None, span: tuple[str | None, str | None]
+    file: object, simulated: bool, symbol: object, timeframe: str | None, span: tuple[str | None, str | None, str]
 ) -> bool:
     """Return whether the bars come from the store: a symbol and a timeframe, and neither a file nor --simulated."""
     if file or simulated:
-        if span != (None, None):
-            raise InputError("--start and --end: received without stored bars; leave them out, or leave out the file.")
+        if span != (None, None, HOME_EXCHANGE):
+            raise InputError(
+                "--start, --end and --exchange: received without stored bars; leave them out, or leave out the file."
+            )
         return False
     if symbol and timeframe:
         return True

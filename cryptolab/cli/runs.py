@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cryptolab.cli.printing import Json, print_json, say_line, show
 from cryptolab.cli.process import FAILED
 from cryptolab.errors import InputError
+
+if TYPE_CHECKING:
+    from cryptolab.jobs.runs import Difference
+
+_MOST, _WIDE = 30, 40
+"""Differences that are printed, and characters of each."""
 
 
 def runs(
@@ -36,9 +42,11 @@ def runs(
         return
     if len(ids) != 2:
         raise InputError(f"runs: received {len(ids)} of them; give two to compare, or none to list all.")
-    rows = [each._asdict() for each in differences(find_run(ids[0]), find_run(ids[1]))]
-    if as_json or rows:
-        show(rows, as_json)
+    different = differences(find_run(ids[0]), find_run(ids[1]))
+    if as_json:
+        show([each._asdict() for each in different], as_json)
+    elif different:
+        _show_differences(different)
     else:
         say_line("the same in all: data, code, parameters, versions and numbers")
 
@@ -74,10 +82,22 @@ def rerun(
         say_line(str(done))
         if done.since:
             say_line(done.since)
-        if done.differences:
-            show([each._asdict() for each in done.differences])
+        _show_differences(done.differences)
     if not done.reproduced:
         raise typer.Exit(FAILED)
+
+
+def _show_differences(found: list[Difference]) -> None:
+    """Print the first of them, long texts cut."""
+    if found:
+        show([{name: _short(value) for name, value in each._asdict().items()} for each in found[:_MOST]])
+    if len(found) > _MOST:
+        say_line(f"and {len(found) - _MOST} more: --json prints all")
+
+
+def _short(value: object) -> str:
+    said = str(value)
+    return said if len(said) <= _WIDE else said[: _WIDE - 1] + "…"
 
 
 def _shown(row: dict[str, object]) -> dict[str, object]:

@@ -111,7 +111,7 @@ def sweep(
     """
     length, market_seed = market(file, simulated, bars, seed)
     varied, config = axes(grid), pairs("--set", set_)
-    in_store = stored(file, simulated, symbol, timeframe, (start, end))
+    in_store = stored(file, simulated, symbol, timeframe, (start, end, exchange))
     from cryptolab.jobs.single import Stored
     from cryptolab.jobs.sweeps import sweep as run
 

@@ -6,6 +6,7 @@ Nothing of the environment is written but what is named here: variables may hold
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -71,9 +72,20 @@ def environment() -> dict[str, Any]:
         "platform": " ".join(filter(None, (platform.system(), platform.machine(), *platform.libc_ver()))),
         "cryptolab": cryptolab.__version__,
         "packages": versions(),
+        "source": own_source(),
         "kernels": compiler.fingerprint(),
         "code": revision(Path(cryptolab.__file__)),
     }
+
+
+@cache
+def own_source() -> str:
+    """Return SHA-256 of all of cryptolab's Python files: a version's number stays the same while it is worked on."""
+    root = Path(cryptolab.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 @cache

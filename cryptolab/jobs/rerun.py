@@ -9,13 +9,15 @@ from typing import Any
 
 from cryptolab.checks import refuse
 from cryptolab.database import load
+from cryptolab.errors import CryptolabError
 from cryptolab.jobs.runner import run_job
 from cryptolab.jobs.runs import Difference, Run, differences, ended_well, find_run
 
 
 @dataclass(frozen=True)
 class Rerun:
-    """What repeating a run came to. numbers: how many were compared. differences: all that is not as it was."""
+    """What repeating a run came to. numbers: how many values of metrics.json were compared. differences: all that is
+    not as it was."""
 
     before: Run
     after: Run
@@ -35,7 +37,7 @@ class Rerun:
         kinds = {each.kind for each in self.differences}
         said = {
             "data": "the data are others (revised, removed, or a changed file)",
-            "code": "the code is another (strategy, notebook or kernels)",
+            "code": "the code is another (strategy, notebook or cryptolab)",
             "parameters": "the parameters are others",
             "versions": "other versions are installed",
         }
@@ -44,13 +46,14 @@ class Rerun:
     def __str__(self) -> str:
         causes = "; ".join(self.causes)
         if self.reproduced:
-            said = f"reproduced: all {self.numbers:,} numbers are the same"
+            said = f"reproduced: all {self.numbers:,} values of metrics.json are the same"
             return said + (f", although {causes}" if causes else "")
-        if not self.numbers:
-            return "nothing to compare: the run left no numbers"
         other = sum(each.kind == "numbers" for each in self.differences)
-        why = causes or "with the same data, code, parameters and versions: something in the run is not repeatable"
-        return f"not reproduced: {other:,} of {self.numbers:,} numbers differ; {why}"
+        why = causes or (
+            "data, strategy file, notebook, cryptolab, parameters and versions are the same: look at what the strategy "
+            "imports or reads elsewhere, or draws at random"
+        )
+        return f"not reproduced: {other:,} values of metrics.json differ; {why}"
 
 
 def rerun(named: str, reports: Path | None = None) -> Rerun:
@@ -62,22 +65,26 @@ def rerun(named: str, reports: Path | None = None) -> Rerun:
     before = find_run(named, reports)
     ended_well(before)
     about = before.about
-    if "values" not in about:
+    if not isinstance(about.get("values"), Mapping) or not isinstance(about.get("job_file"), str):
         refuse(f"run {before.id}", "one of an earlier version, without its values", "run its job again")
+    if not before.numbers:
+        refuse(f"run {before.id}", "one that left no metrics.json to compare with", "name another")
     done = run_job(about["job_file"], about["values"], rerun_of=before.id)
     after = find_run(done.id, done.folder.parent)
     return Rerun(before, after, len(before.numbers), differences(before, after), _since(about["values"]))
 
 
 def _since(values: Mapping[str, Any]) -> str:
-    """Return how the bars of a run have changed in the store since it was made."""
+    """Return how the bars of a run have changed in the store since it was made, as far as that can be told."""
     stored = (values.get("data") or {}).get("store") if isinstance(values.get("data"), Mapping) else None
     if not stored:
         return ""
-    then = load(**stored).frame()
-    now = load(**{**stored, "as_of": None}).frame()
+    try:
+        then, now = load(**stored).frame(), load(**{**stored, "as_of": None}).frame()
+    except CryptolabError as problem:  # the verdict is not lost for it
+        return f"since then: {problem}"
     both = then.index.intersection(now.index)
     revised = int((then.loc[both].to_numpy() != now.loc[both].to_numpy()).any(axis=1).sum())
-    counts = {"added": len(now) - len(both), "revised": revised, "removed": len(then) - len(both)}
+    counts = {"added": len(now) - len(both), "revised": revised}
     said = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
     return f"since then, of its bars in the store: {said}" if said else ""

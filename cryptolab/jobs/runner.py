@@ -24,7 +24,7 @@ from cryptolab.jobs.job import Job, find_file, load_job, read_yaml
 from cryptolab.jobs.kernel import kernel_class
 from cryptolab.jobs.logs import get_logger, recorded
 from cryptolab.jobs.progress import Progress
-from cryptolab.reporting.sources import pinned
+from cryptolab.reporting.sources import check_source, pinned
 from cryptolab.screen import watched
 from cryptolab.settings import load_settings, project_root
 
@@ -76,6 +76,8 @@ def run_job(
     values = parameters.merged(known, given, overrides or {})
     if DATA in known:
         values[DATA] = pinned(values.get(DATA, known[DATA]))
+        if isinstance(values[DATA], Mapping):
+            check_source(values[DATA])  # now rather than in the kernel
     folder = _new_folder(settings.reports_dir, plan.name, values)
     if parameters.OUTPUT in known:
         values[parameters.OUTPUT] = str(folder)

@@ -12,9 +12,10 @@ from typing import Any
 import pandas as pd
 
 from cryptolab.bars import Bars
-from cryptolab.checks import known_keys, refuse
+from cryptolab.checks import flag, known_keys, refuse
 from cryptolab.data_fetchers import simulate
 from cryptolab.database import load, read
+from cryptolab.database.spans import instant
 from cryptolab.settings import project_root
 
 REAL_DATA = "CRYPTOLAB_REAL_DATA"
@@ -42,6 +43,7 @@ def check_source(spec: Any) -> str:
         for name in ("symbol", "timeframe"):
             if not spec["store"].get(name):
                 refuse("data: store", f"no {name}", "write {symbol: BTC/USDT, timeframe: 1h}")
+        flag("data: store: allow_holes", spec["store"].get("allow_holes", False))
     elif not isinstance(spec["file"], str) or not spec["file"].strip():
         refuse("data: file", repr(spec["file"]), "write the path of a .parquet or .csv file")
     return kinds[0]
@@ -68,9 +70,14 @@ def pinned(spec: Any) -> Any:
 
     What is stored or revised from now on is not among them.
     """
-    if not isinstance(spec, Mapping) or not isinstance(spec.get("store"), Mapping) or spec["store"].get("as_of"):
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("store"), Mapping):
         return spec
-    return {**spec, "store": {**spec["store"], "as_of": pd.Timestamp.now("UTC").isoformat()}}
+    now, given = pd.Timestamp.now("UTC"), spec["store"].get("as_of")
+    if given is not None:
+        if instant("as_of", given) > now.value:
+            refuse("data: store: as_of", str(given), "name a moment that has passed, or leave it out for now")
+        return spec
+    return {**spec, "store": {**spec["store"], "as_of": now.isoformat()}}
 
 
 def locate(file: str) -> Path:

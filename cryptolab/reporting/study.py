@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Iterator, Mapping
@@ -192,6 +193,7 @@ class Study:
         return as_json(
             {
                 "simulated": self.simulated,
+                "digest": digest(self.result.equity_curve.to_numpy().tobytes(), self.result.trades.to_csv().encode()),
                 "strategy": {
                     **self.result.metrics,
                     "final_equity": float(self.result.equity_curve.iloc[-1]),
@@ -211,11 +213,22 @@ class Study:
         """Write metrics.json into the folder `output`; nothing when it is empty, as in a notebook run by hand."""
         if not str(output):
             return
-        text = json.dumps(self.metrics(), indent=2, allow_nan=False)
-        (Path(output) / METRICS_FILE).write_text(text + "\n", encoding="utf-8")
+        write_metrics(Path(output), self.metrics())
 
     def __repr__(self) -> str:
         return f"Study({self.title!r}: {self.strategy!r} on {self.bars!r})"
+
+
+def digest(*parts: bytes) -> str:
+    """Return SHA-256 of what is too long for metrics.json, so that a rerun notices when any of it is another."""
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def write_metrics(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write metrics.json, whole or not at all."""
+    draft = folder / f"{METRICS_FILE}.part"
+    draft.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    draft.replace(folder / METRICS_FILE)
 
 
 @contextmanager

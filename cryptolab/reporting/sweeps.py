@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -22,7 +21,7 @@ from cryptolab.reporting import charts, sheet, tables
 from cryptolab.reporting.cards import setting
 from cryptolab.reporting.cells import MONEY, number_cell
 from cryptolab.reporting.sheet import Cell, Sheet
-from cryptolab.reporting.study import METRICS_FILE, as_json
+from cryptolab.reporting.study import as_json, digest, write_metrics
 from cryptolab.reporting.wording import count, counted, duration, money, percent, plain, priced, quote, words
 
 TABLE_FILE = "sweep.parquet"
@@ -252,12 +251,12 @@ class SweepReport:
         self.results.to_parquet(Path(output) / TABLE_FILE)
         content = {
             "simulated": self.bars.simulated, "metric": self.metric, "sets": len(self.results),
+            "digest": digest(self.results.rows.scores.tobytes(), repr(self.results.rows.errors).encode()),
             "complete": self.results.complete, "failed": len(self.results.errors),
             "best": {"params": self.best_row.params, "metrics": self.best_row.metrics},
             "plateau": self.hill.as_dict(), "buy_and_hold": self.market.metrics,
         }  # fmt: skip
-        text = json.dumps(as_json(content), indent=2, allow_nan=False)
-        (Path(output) / METRICS_FILE).write_text(text + "\n", encoding="utf-8")
+        write_metrics(Path(output), as_json(content))
 
 
 def _which(axis: tuple[Any, ...]) -> str:

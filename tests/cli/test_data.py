@@ -82,7 +82,8 @@ def test_backtest_and_sweep_take_stored_bars(called: Call, stored: pd.DataFrame)
     assert swept.returncode == 0, swept.stderr
     both = called("backtest", "ema_cross", "--simulated", "--start", "2024-01-01")
     assert both.stderr == (
-        "cryptolab: --start and --end: received without stored bars; leave them out, or leave out the file.\n"
+        "cryptolab: --start, --end and --exchange: received without stored bars; leave them out, "
+        "or leave out the file.\n"
     )
     none = called("backtest", "ema_cross", "--symbol", "AAA/USDT")
     assert none.stderr.startswith("cryptolab: the bars: received neither a file, nor --simulated, nor --symbol with")

@@ -101,6 +101,6 @@ def test_the_code_revision_names_the_commit_and_changes(tmp_path: Path) -> None:
 
 def test_the_environment_says_what_computes() -> None:
     found = environment()
-    assert set(found) == {"python", "implementation", "platform", "cryptolab", "packages", "kernels", "code"}
+    assert set(found) == {"python", "implementation", "platform", "cryptolab", "source", "packages", "kernels", "code"}
     assert platform.system() in found["platform"]
     assert platform.release() not in found["platform"]  # the build of a kernel changes no number

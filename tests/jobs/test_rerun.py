@@ -70,7 +70,7 @@ def test_a_run_is_repeated_on_the_bars_of_then(home: Path, stored: pd.DataFrame)
     assert again.numbers > 50
     assert again.causes == []
     assert again.since == "since then, of its bars in the store: 100 added, 5 revised"
-    assert str(again) == f"reproduced: all {again.numbers} numbers are the same"
+    assert str(again) == f"reproduced: all {again.numbers} values of metrics.json are the same"
     assert read_manifest(again.after.folder)["run"]["rerun_of"] == first.id
     assert len(load("AAA/USDT", "1h")) == 1000
 
@@ -83,7 +83,7 @@ def test_a_run_is_repeated_on_the_bars_of_then(home: Path, stored: pd.DataFrame)
     (home / "ideas" / "idea.py").write_text(IDEA.replace("bars.close >", "bars.close * 0.999 >"))
     changed = rerun(first.id)
     assert not changed.reproduced
-    assert changed.causes == ["the code is another (strategy, notebook or kernels)"]
+    assert changed.causes == ["the code is another (strategy, notebook or cryptolab)"]
     assert str(changed).startswith("not reproduced: ")
     assert [run.id for run in all_runs()] == sorted((run.id for run in all_runs()), reverse=True)
     assert len(all_runs()) == 4
@@ -114,7 +114,9 @@ def test_runs_are_found_by_a_part_of_their_name(tmp_path: Path) -> None:
     assert find_run("20260102", tmp_path).id.endswith("cccccc")
     with pytest.raises(InputError, match=r"run: received '20260101', which is a part of 2 runs \(.*\); write more"):
         find_run("20260101", tmp_path)
-    with pytest.raises(UnknownNameError, match="unknown run 'dddddd'"):
+    assert find_run(f"{tmp_path}/20260102T000000Z-sweep-cccccc/", tmp_path).id.endswith("cccccc")
+    assert find_run("T000001Z", tmp_path).id.endswith("bbbbbb")
+    with pytest.raises(UnknownNameError, match="unknown run 'dddddd': `cryptolab runs` lists them"):
         find_run("dddddd", tmp_path)
     with pytest.raises(UnknownNameError, match="unknown run ''"):
         find_run("", tmp_path)
@@ -134,3 +136,31 @@ def test_a_capsule_that_cannot_be_read_is_listed_as_such(tmp_path: Path) -> None
     folder = made(tmp_path, "x-cut-off")
     (folder / "manifest.json").write_text('{"run": {"sta')
     assert all_runs(tmp_path)[0].row()["status"] == "unreadable"
+    (folder / "manifest.json").write_text("[]")
+    assert all_runs(tmp_path)[0].row()["status"] == "unreadable"
+    (folder / "manifest.json").write_text('{"run": [1], "data": "x"}')
+    assert all_runs(tmp_path)[0].row()["status"] == "unknown"
+    note_run(made(tmp_path, "y"), status="done")
+    (tmp_path / "y" / "metrics.json").write_text('{"a": 1')
+    assert all_runs(tmp_path)[0].row()["status"] == "unreadable"
+
+
+def test_what_is_missing_is_not_what_is_null(tmp_path: Path) -> None:
+    numbers = ({"a": None, "b": float("nan"), "c": 1, "d": []}, {"b": float("nan"), "c": True, "d": [], "e": None})
+    for name, content in zip("xy", numbers, strict=True):
+        made(tmp_path, name)
+        (tmp_path / name / "metrics.json").write_text(json.dumps(content))
+    found = differences(find_run("x", tmp_path), find_run("y", tmp_path))
+    assert [(each.what, each.before, each.after) for each in found] == [
+        ("a", None, "(missing)"), ("c", 1, True), ("e", "(missing)", None)
+    ]  # fmt: skip
+    assert differences(find_run("x", tmp_path), find_run("x", tmp_path)) == []
+
+
+def test_a_moment_to_come_is_refused(stored: pd.DataFrame) -> None:
+    """Else more could be stored before it, and the run would not be repeatable."""
+    with pytest.raises(InputError, match="data: store: as_of: received 2100-01-01; name a moment that has passed"):
+        run_job("small", overrides={"data.store.as_of": "2100-01-01"})
+    with pytest.raises(InputError, match="allow_holes: received 'maybe'; write True or False"):
+        run_job("small", overrides={"data.store.allow_holes": "maybe"})
+    assert all_runs() == []
