@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.measuring import REAL_DATA, ROOT, Row, rows_of
 
-MODULES = ("backtest", "indicators", "sweep", "cluster", "start_up")
+MODULES = ("backtest", "indicators", "sweep", "cluster", "store", "start_up")
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 
 

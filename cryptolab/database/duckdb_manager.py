@@ -113,7 +113,7 @@ class DuckDBManager:
         if not len(table):
             self._refuse_absent(dataset, begin, end, as_of)
         columns = {name: _writable(table.column(name)) for name in PRICES}
-        index = pd.DatetimeIndex(columns.pop("timestamp").view("M8[ns]"), name="timestamp").tz_localize("UTC")
+        index = pd.DatetimeIndex(columns.pop("timestamp"), dtype="datetime64[ns, UTC]", name="timestamp", copy=False)
         return pd.DataFrame(columns, index=index, copy=False)
 
     def load_bars(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cryptolab.bars import symbol_name
@@ -55,7 +56,7 @@ def signals_frame(records: list[dict[str, Any]]) -> pd.DataFrame:
 def _moment(value: Any) -> int:
     """Return a time in ns UTC; one without a zone is local time, as `datetime.now()` gives it."""
     try:
-        if isinstance(value, bool | int | float):
+        if isinstance(value, bool | int | float | np.number):
             raise ValueError
         stamp = pd.Timestamp(value)
         if stamp.tzinfo is None:

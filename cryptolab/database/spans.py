@@ -5,17 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cryptolab.bars import DAY
+from cryptolab.bars import DAY, MINUTE
 from cryptolab.checks import refuse
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME = re.compile(rf"{_DAY.pattern}[T ]\d\d:\d\d(:\d\d(\.\d{{1,9}})?)? ?(Z|UTC|[+-]\d\d(:?\d\d)?)?", re.ASCII)
-_SPAN = re.compile(r"\d+(\.\d+)? ?(h|hours?|d|days?|w|weeks?)", re.ASCII)  # "6m" may mean minutes or months
+_SPAN = re.compile(r"(\d+(?:\.\d+)?) ?([hdw])(?:ours?|ays?|eeks?)?", re.ASCII)  # "6m" may mean minutes or months
+_HOURS = {"h": 1, "d": 24, "w": 168}
+_HOUR = 60 * MINUTE
 _FIRST, _LAST = -(2**63 - 1), 2**63 - 1
 _INSTEAD = "write a day, as in '2024-12-31', or a time, as in '2024-12-31T18:00Z'"
 
@@ -52,15 +55,16 @@ def instant(what: str, value: Any) -> int:
 
 def moment_before(older_than: Any) -> int:
     """Return the moment, ns UTC, that a time means, or a span back from now in hours, days or weeks ("730d")."""
-    back = older_than
-    if isinstance(older_than, str) and not _SPAN.fullmatch(older_than.strip()):
-        back = None
-    if not isinstance(back, str | dt.timedelta):
+    match = _SPAN.fullmatch(older_than.strip()) if isinstance(older_than, str) else None
+    if match:
+        back = int(Decimal(match[1]) * _HOURS[match[2]] * _HOUR)
+    elif isinstance(older_than, dt.timedelta) and older_than is not pd.NaT:
+        back = older_than // dt.timedelta(microseconds=1) * 1000
+    else:
         return instant("older_than", older_than)
-    try:
-        return time.time_ns() - int(pd.Timedelta(back).as_unit("ns").value)
-    except (ValueError, AttributeError):  # too long; pd.NaT
+    if not 0 <= back < time.time_ns() - _FIRST:
         refuse("older_than", repr(older_than), "write a time, or a span back from now, as in '730d'")
+    return time.time_ns() - back
 
 
 def _is_day(value: Any) -> bool:

@@ -1,7 +1,7 @@
 """Storing bars and removing them: one writer's turn at a data set.
 
 A save is put into a new file together with the small files before it, so that there are never more than three of a
-year: one of up to 4,096 rows, one of up to 65,536, one of any size.
+year: one of up to 1,024 rows, one of up to 65,536, one of any size.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from cryptolab.database.rows import arrivals, arriving, common, equal, in_order,
 from cryptolab.database.segments import DRAFT, SCHEMA, DamagedFile, Segment
 from cryptolab.errors import DataError
 
-LEVELS = (4_096, 65_536)
+LEVELS = (1_024, 65_536)
 
 
 class Saved(NamedTuple):

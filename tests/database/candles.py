@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from cryptolab.bars import TIMEFRAMES
 from cryptolab.database import DuckDBManager
+from cryptolab.errors import CryptolabError, InputError
 
 SYMBOL = "BTC/USDT"
 
@@ -41,3 +43,14 @@ def same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
 def parquet_files(folder: Path) -> list[Path]:
     """Return the files with bars below a folder, in the order of their saves."""
     return sorted(folder.rglob("*.parquet"))
+
+
+def refusal(action: Callable[[], object], error: type[CryptolabError] = InputError) -> str:
+    """Return the sentence that an action is refused with: one line, one full stop, nothing of what was caught."""
+    with pytest.raises(error) as caught:
+        action()
+    text = str(caught.value)
+    assert "\n" not in text
+    assert text.endswith(".")
+    assert caught.value.__suppress_context__
+    return text

@@ -16,8 +16,7 @@ import pytest
 
 from cryptolab.database import DuckDBManager, segments
 from cryptolab.database.segments import DamagedFile
-from cryptolab.errors import DataError
-from tests.database.candles import SYMBOL, candles, opens, parquet_files, same, store
+from tests.database.candles import SYMBOL, candles, opens, parquet_files, refusal, same, store
 
 FIRST, SECOND = opens("2023-06-01", 5_000), opens("2024-01-01", 100)
 
@@ -72,16 +71,6 @@ def damage(db: DuckDBManager, how: Callable[[bytes], bytes], number: int = 0) ->
     path = parquet_files(db.parquet_dir)[number]
     path.write_bytes(how(path.read_bytes()))
     return path
-
-
-def refusal(action: Callable[[], object]) -> str:
-    with pytest.raises(DataError) as caught:
-        action()
-    text = str(caught.value)
-    assert "\n" not in text
-    assert text.endswith(".")
-    assert caught.value.__suppress_context__
-    return text
 
 
 @pytest.mark.parametrize("how", DAMAGES)

@@ -147,7 +147,9 @@ with tempfile.TemporaryDirectory() as scratch:  # imports and compiles what root
     warm.save_ohlcv(candles(hours[:3], 1.0), SYMBOL, "1h")
     warm.load_ohlcv(SYMBOL, "1h"), warm.sql("FROM ohlcv")
 if os.geteuid() == 0:  # whom nothing is forbidden
+    db.path.unlink()
     os.seteuid(65534)
+db = store(Path(sys.argv[1]))
 tried(lambda: len(db.load_ohlcv(SYMBOL, "1h", "2023-01-01", "2023-01-01")))
 tried(lambda: len(db.load_ohlcv(SYMBOL, "1h", "2023-01-01", "2023-01-01", as_of="2100-01-01")))
 tried(lambda: db.datasets()["bars"].tolist())

@@ -50,7 +50,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(writing, "time", SimpleNamespace(time_ns=lambda: self.now))
         self.patch.setattr(writing, "LEVELS", (3, 9))
-        self.patch.setitem(segments._WRITTEN, "row_group_size", 4)
+        self.patch.setattr(segments, "ROW_GROUP", 4)
         self.patch.setattr(os, "fsync", lambda number: None)
         self.db = store(self.folder)
 
