@@ -23,10 +23,10 @@ from cryptolab.checks import refuse
 from cryptolab.database import segments
 from cryptolab.database.folders import settle
 from cryptolab.database.journal import Journal
-from cryptolab.database.locks import WRITERS_WITHIN, alone, beside_others, is_free
 from cryptolab.database.rows import arrivals, in_order
 from cryptolab.database.segments import DAMAGED, PRICES, SCHEMA, DamagedFile, Segment
 from cryptolab.errors import DataError, RunError
+from cryptolab.locks import WRITERS_WITHIN, alone, beside_others, is_free
 
 log = logging.getLogger(__name__)
 _Found = TypeVar("_Found")

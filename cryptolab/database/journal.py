@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptolab.database.folders import settle
-from cryptolab.database.locks import alone
+from cryptolab.locks import alone
 
 log = logging.getLogger(__name__)
 

@@ -23,10 +23,10 @@ from cryptolab.checks import refuse
 from cryptolab.database import segments
 from cryptolab.database.dataset import FOREVER, Dataset
 from cryptolab.database.folders import settle
-from cryptolab.database.locks import alone
 from cryptolab.database.rows import arrivals, arriving, common, equal, in_order, records, rows_of
 from cryptolab.database.segments import DRAFT, SCHEMA, DamagedFile, Segment
 from cryptolab.errors import DataError
+from cryptolab.locks import alone
 
 LEVELS = (1_024, 65_536)
 

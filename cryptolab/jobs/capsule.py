@@ -25,7 +25,8 @@ from cryptolab.kernels import compiler
 
 FILE = "manifest.json"
 OURS = ("run", "environment")
-RUNNING = "running"
+RUNNING, DIED = "running", "died"
+"""A run's status while it runs; how it is read where its process was killed, and could write no more."""
 
 
 def save_manifest(folder: str | Path, facts: Mapping[str, Any]) -> None:
@@ -56,6 +57,11 @@ def note_run(folder: Path, **run: Any) -> None:
     before = read_manifest(folder)
     section = {**before.get("run", {}), **run}
     _update(folder, {"run": section, "environment": before.get("environment") or environment()})
+
+
+def running_mark(folder: Path) -> Path:
+    """Return the file that a run holds locked as long as its process lives."""
+    return folder / ".running"
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

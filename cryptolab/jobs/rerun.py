@@ -9,9 +9,10 @@ from typing import Any
 
 from cryptolab.checks import refuse
 from cryptolab.database import load
-from cryptolab.errors import CryptolabError
+from cryptolab.errors import CryptolabError, InputError
 from cryptolab.jobs.runner import run_job
 from cryptolab.jobs.runs import Difference, Run, differences, ended_well, find_run
+from cryptolab.reporting.sources import load_data
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,22 @@ def rerun(named: str, reports: Path | None = None) -> Rerun:
         refuse(f"run {before.id}", "one of an earlier version, without its values", "run its job again")
     if not before.numbers:
         refuse(f"run {before.id}", "one that left no metrics.json to compare with", "name another")
+    _bars_there(before)
     done = run_job(about["job_file"], about["values"], rerun_of=before.id)
     after = find_run(done.id, done.folder.parent)
     return Rerun(before, after, len(before.numbers), differences(before, after), _since(about["values"]))
+
+
+def _bars_there(run: Run) -> None:
+    """Refuse a run whose bars are gone, before a run is made that can only fail."""
+    source = run.about["values"].get("data")
+    if source is None:  # a notebook of the user's own, that takes its data from elsewhere
+        return
+    try:
+        load_data(source)
+    except InputError as problem:
+        said = f"run {run.id} cannot be repeated, its bars cannot be read (deleted, pruned or moved since?): {problem}"
+        raise type(problem)(said) from None
 
 
 def _since(values: Mapping[str, Any]) -> str:

@@ -9,7 +9,8 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +19,13 @@ from typing import Any
 from cryptolab import errors
 from cryptolab.errors import InputError, RunError
 from cryptolab.jobs import parameters
-from cryptolab.jobs.capsule import RUNNING, note_run, plain
+from cryptolab.jobs.capsule import RUNNING, note_run, plain, running_mark
 from cryptolab.jobs.export import release, to_html
 from cryptolab.jobs.job import Job, find_file, load_job, read_yaml
 from cryptolab.jobs.kernel import kernel_class
 from cryptolab.jobs.logs import get_logger, recorded
 from cryptolab.jobs.progress import Progress
+from cryptolab.locks import alone
 from cryptolab.reporting.sources import check_source, pinned
 from cryptolab.screen import watched
 from cryptolab.settings import load_settings, project_root
@@ -82,7 +84,10 @@ def run_job(
     if parameters.OUTPUT in known:
         values[parameters.OUTPUT] = str(folder)
     run = RunResult(folder.name, folder, folder / f"{plan.notebook.stem}.ipynb", None)
-    with recorded(settings.logs_dir, settings.log_level, console=not watched(), run=run.id):
+    with (
+        recorded(settings.logs_dir, settings.log_level, console=not watched(), run=run.id),
+        _marked_running(folder),
+    ):
         note_run(
             folder, id=run.id, job=plan.name, notebook=plan.notebook.name, started=_now(), status=RUNNING,
             job_file=_in_project(plan.file, root), notebook_hash=parameters.code_hash(plan.notebook),
@@ -92,6 +97,17 @@ def run_job(
         )  # fmt: skip
         title = str(values.get("title") or known.get("title") or plan.name)
         return _supervised(plan, run, values, title, root)
+
+
+@contextmanager
+def _marked_running(folder: Path) -> Iterator[None]:
+    """Hold the run's mark, which ends with this process however that ends: a run that was killed is known by it."""
+    mark = running_mark(folder)
+    with alone(mark):
+        try:
+            yield
+        finally:
+            mark.unlink(missing_ok=True)
 
 
 def _supervised(plan: Job, run: RunResult, values: Mapping[str, Any], title: str, root: Path) -> RunResult:

@@ -10,9 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cryptolab import locks
 from cryptolab.checks import refuse
 from cryptolab.errors import InputError, UnknownNameError
-from cryptolab.jobs.capsule import FILE, RUNNING, read_manifest
+from cryptolab.jobs.capsule import DIED, FILE, RUNNING, read_manifest, running_mark
 from cryptolab.settings import load_settings
 
 METRICS_FILE = "metrics.json"
@@ -31,7 +32,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """One folder of `reports/`. manifest: its capsule."""
+    """One folder of `reports/`. manifest: its capsule as it is to be read now, the status of a killed run put right."""
 
     folder: Path
     manifest: Mapping[str, Any]
@@ -46,6 +47,11 @@ class Run:
         """What the runner wrote down: job, status, params, ..."""
         return _section(self.manifest, "run")
 
+    @property
+    def status(self) -> str:
+        """running, done, failed, interrupted; died where its process was killed; unknown where nothing says."""
+        return str(self.about.get("status", "unknown"))
+
     @cached_property
     def numbers(self) -> dict[str, Any]:
         """Every value that the run wrote into metrics.json, by its place there; InputError where it is no JSON."""
@@ -58,7 +64,7 @@ class Run:
     def row(self) -> dict[str, Any]:
         """Return the run in a line."""
         data, strategy = _section(self.manifest, "data"), _section(self.manifest, "strategy")
-        status = self.about.get("status", "unknown")
+        status = self.status
         try:
             numbers = self.numbers
         except InputError:
@@ -173,6 +179,15 @@ def _leaves(place: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
+    found = _read(folder)
+    if _section(found, "run").get("status") == RUNNING and locks.TELL and locks.is_free(running_mark(folder)):
+        found = _read(folder)  # it may have ended in between
+        if _section(found, "run").get("status") == RUNNING:
+            found["run"]["status"] = DIED
+    return found
+
+
+def _read(folder: Path) -> dict[str, Any]:
     try:
         found: Any = read_manifest(folder)
     except ValueError:  # cut off
@@ -182,6 +197,9 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def ended_well(run: Run) -> None:
     """Refuse a run that has no numbers to repeat."""
-    status = run.about.get("status", RUNNING)
-    if status != "done":
-        refuse(f"run {run.id}", f"one that is {status}", "name one that is done (`cryptolab runs`)")
+    if run.status != "done":
+        refuse(
+            f"run {run.id}",
+            "one that died" if run.status == DIED else f"one that is {run.status}",
+            "name one that is done (`cryptolab runs`)",
+        )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cryptolab.database.spans import instant
 from cryptolab.reporting import sheet
 from cryptolab.reporting.sheet import Sheet
 from cryptolab.reporting.wording import (
@@ -35,9 +36,8 @@ def data(study: Study) -> Sheet:
     gaps = bars.gaps
     missing = int(gaps["missing"].sum())
     share = percent(missing / (missing + len(bars)), 2)
-    source = f"simulated market, seed {_market_seed(study)}" if study.simulated else bars.source
     pairs = [
-        ("Source", source),
+        ("Source", _source(study)),
         ("Symbol", bars.symbol),
         ("Timeframe", bars.timeframe),
         ("First open, UTC", moment(bars.index[0])),
@@ -65,9 +65,14 @@ def data(study: Study) -> Sheet:
     return sheet.sheet(*parts)
 
 
-def _market_seed(study: Study) -> Any:
-    given = study.spec.get("simulated") or {}
-    return given.get("seed", study.seed)
+def _source(study: Study) -> str:
+    if study.simulated:
+        given = study.spec.get("simulated") or {}
+        return f"simulated market, seed {given.get('seed', study.seed)}"
+    if "store" not in study.spec:
+        return study.bars.source
+    as_of = study.spec["store"].get("as_of")
+    return f"the store, {study.bars.source}" + (f", as of {moment(instant('as_of', as_of))} UTC" if as_of else "")
 
 
 def setup(study: Study) -> Sheet:

@@ -15,7 +15,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cryptolab.database import DuckDBManager, locks, segments, writing
+from cryptolab import locks
+from cryptolab.database import DuckDBManager, segments, writing
 from cryptolab.errors import DataError, RunError
 from tests.database.candles import SYMBOL, candles, opens, same, store
 
@@ -128,7 +129,7 @@ def test_a_lock_ends_with_its_process_even_where_a_forked_child_lives_on(tmp_pat
     code = """
 import os, sys, threading, time
 from pathlib import Path
-from cryptolab.database.locks import alone
+from cryptolab.locks import alone
 held, forked = threading.Event(), threading.Event()
 def hold():
     with alone(Path(sys.argv[1])):

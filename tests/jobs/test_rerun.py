@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -10,9 +14,9 @@ import pytest
 
 from cryptolab.data_fetchers import simulate
 from cryptolab.database import DuckDBManager, load
-from cryptolab.errors import InputError, UnknownNameError
+from cryptolab.errors import DataError, InputError, RunError, UnknownNameError
 from cryptolab.jobs import run_job
-from cryptolab.jobs.capsule import note_run, read_manifest
+from cryptolab.jobs.capsule import note_run, read_manifest, running_mark
 from cryptolab.jobs.rerun import rerun
 from cryptolab.jobs.runs import all_runs, differences, find_run
 from tests.jobs.notebooks import write_job
@@ -95,6 +99,39 @@ def test_a_run_whose_bars_were_removed_says_so(stored: pd.DataFrame) -> None:
     again = rerun(first.id)
     assert not again.reproduced
     assert again.causes == ["the data are others (revised, removed, or a changed file)"]
+
+
+def test_a_run_whose_bars_are_all_gone_is_refused_before_another_is_made(stored: pd.DataFrame) -> None:
+    first = run_job("small")
+    DuckDBManager.at_home().delete("AAA/USDT", "1h")
+    with pytest.raises(DataError, match=r"cannot be repeated, its bars cannot be read \(deleted.*no stored bars"):
+        rerun(first.id)
+    assert len(all_runs()) == 1
+
+
+def test_a_run_whose_process_was_killed_is_not_running(home: Path) -> None:
+    """Killed for real: nothing of it can write down that it ended."""
+    write_job(home, "import time; time.sleep(600)")
+    work = [sys.executable, "-c", "from cryptolab.jobs import run_job; run_job('small')"]
+    with subprocess.Popen(work, cwd=home, env={**os.environ, "CRYPTOLAB_HOME": str(home)}) as process:
+        begun = time.monotonic()
+        while not (found := all_runs()) or found[0].status == "unknown":
+            assert process.poll() is None
+            assert time.monotonic() < begun + 60
+            time.sleep(0.05)
+        assert found[0].row()["status"] == "running"
+        process.kill()
+    assert all_runs()[0].row()["status"] == "died"
+    with pytest.raises(InputError, match="received one that died; name one that is done"):
+        rerun(found[0].id)
+
+
+def test_nothing_is_left_of_the_mark_of_a_run_that_ended(home: Path) -> None:
+    write_job(home, "1 / 0")
+    with pytest.raises(RunError, match="ZeroDivisionError"):
+        run_job("small")
+    assert all_runs()[0].status == "failed"
+    assert not running_mark(all_runs()[0].folder).exists()
 
 
 def made(reports: Path, name: str, status: str = "done", **numbers: float) -> Path:

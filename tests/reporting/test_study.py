@@ -18,6 +18,7 @@ import pytest
 from cryptolab.backtesting import BacktestEngine, Metrics
 from cryptolab.bars import Bars
 from cryptolab.data_fetchers import simulate
+from cryptolab.database import DuckDBManager
 from cryptolab.errors import InputError, UnknownNameError
 from cryptolab.reporting import Study, pages, sheet
 from cryptolab.reporting import study as study_file
@@ -350,3 +351,13 @@ def test_the_disclaimer_closes_the_report(study: Study) -> None:
     assert "educational and research purposes only" in text
     assert "Past performance does not guarantee future results." in text
     assert isinstance(study.closing(), Sheet)
+
+
+def test_the_data_card_says_of_which_moment_stored_bars_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    DuckDBManager.at_home().save_ohlcv(simulate(300, "1h", 3, "AAA/USDT").frame(), "AAA/USDT", "1h")
+    store = {"symbol": "AAA/USDT", "timeframe": "1h"}
+    assert "the store, binance<" in Study.load({"store": store}, "ema_cross").data().html
+    as_of = pd.Timestamp.now("UTC").isoformat()
+    said = Study.load({"store": {**store, "as_of": as_of}}, "ema_cross").data().html
+    assert f"the store, binance, as of {as_of[:16].replace('T', ' ')} UTC<" in said

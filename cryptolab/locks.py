@@ -16,6 +16,8 @@ try:
 except ImportError:  # Windows: without locks, one process at a time
     fcntl = None  # type: ignore[assignment]
 
+TELL = fcntl is not None
+"""Whether a lock tells anything here."""
 WRITERS_WITHIN = 300.0
 """Seconds until a writer gives up waiting for another one's turn to end."""
 _GLANCE = 0.002
