@@ -9,7 +9,7 @@ import typer
 
 from cryptolab.cli.market import End, Exchange, Start
 from cryptolab.cli.printing import Json, print_json, say_line, show
-from cryptolab.cli.refusals import in_options
+from cryptolab.cli.refusals import DATA, in_options
 
 data = typer.Typer(
     name="data",
@@ -50,7 +50,7 @@ def gaps(
     \b
     Example: cryptolab data gaps BTC/USDT 1h
     """
-    with in_options():
+    with in_options(DATA):
         found = _store().gaps(symbol, timeframe, start, end, exchange=exchange)
     if as_json or len(found):
         show(_rows(found), as_json)
@@ -76,10 +76,11 @@ def export(
     """
     from cryptolab.database.files import write
 
-    with in_options():
+    with in_options(DATA):
         bars = _store().load_bars(symbol, timeframe, start, end, exchange=exchange, as_of=as_of)
-        write(bars, file, over=force)
-    say_line(f"{file}: {bars!r}")
+        write(bars, file, over=force, exchange=exchange.lower())
+    closed = "" if file.suffix.lower() == ".parquet" else "; its newest bar is closed: import it with --keep-newest"
+    say_line(f"{file}: {bars!r}{closed}")
 
 
 @data.command()
@@ -98,7 +99,7 @@ def delete(
     \b
     Example: cryptolab data delete BTC/USDT 1h --end 2019-12-31 --yes
     """
-    with in_options():
+    with in_options(DATA):
         store = _store()
         if yes:
             count = store.delete(symbol, timeframe, start, end, exchange=exchange)
@@ -121,7 +122,7 @@ def prune(
     \b
     Example: cryptolab data prune 1825d --yes
     """
-    with in_options():
+    with in_options(DATA):
         found = _store().prune(older_than, dry_run=not yes)
     if as_json:
         print_json(_rows(found))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,20 +11,18 @@ import typer
 
 from cryptolab.cli.printing import Json, print_json, say_line, show
 from cryptolab.cli.process import FAILED, say
-from cryptolab.errors import InputError, RunError
+from cryptolab.cli.refusals import IMPORT, in_options, translated
+from cryptolab.errors import DataError, InputError, RunError
 
 if TYPE_CHECKING:
-    from cryptolab.database.importing import Imported
-
-_OPTIONS = "zone|date_format|decimal|volume|duplicates|doubtful|symbol|timeframe|exchange|limit|keep_newest"
-_BEGINNING = re.compile(rf"^({_OPTIONS})(?=: )")
-_SAID = re.compile(rf"\b({_OPTIONS})=(?:'([^']*)'|([\d.]+))?")
-_ROLE = re.compile(r"\bcolumns=\{'(\w+)': '([^']*)'\}")
+    from cryptolab.bars import Bars
+    from cryptolab.database import DuckDBManager
+    from cryptolab.database.importing import Choices, Imported
 
 
 def import_files(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Parquet, or CSV (.csv, .txt, .tsv, in .zip or .gz).")
+        list[Path], typer.Argument(metavar="FILE", help="Parquet, or CSV (.csv, .txt, .tsv, in .zip or .gz).")
     ],
     symbol: Annotated[
         str | None, typer.Option(metavar="SYMBOL", help="BASE/QUOTE, where neither the file nor its name says it.")
@@ -41,7 +38,7 @@ def import_files(
     ] = None,
     date_format: Annotated[
         str | None,
-        typer.Option(metavar="FORMAT", help="Of dates as 01/02/2021: day-first, month-first, or as in %d/%m/%Y."),
+        typer.Option(metavar="FORMAT", help="Of dates: day-first, month-first, year-first, or as in %d/%m/%Y."),
     ] = None,
     decimal: Annotated[
         str | None, typer.Option(metavar="point|comma", help="What separates decimals, where 42,265 may be either.")
@@ -68,14 +65,19 @@ def import_files(
     ] = "refuse",
     doubtful: Annotated[
         str,
-        typer.Option(metavar="set-aside|keep", help="Bars that look incomplete, or have a price far from all others."),
+        typer.Option(
+            metavar="set-aside|keep", help="Bars that look incomplete, or have a price far from its neighbours."
+        ),
     ] = "set-aside",
     keep_newest: Annotated[
         bool, typer.Option("--keep-newest", help="Keep the newest bar though nothing shows that it was closed.")
     ] = False,
     limit: Annotated[
-        float, typer.Option(metavar="SHARE", help="Share of faulty rows from which a file is refused.")
+        float, typer.Option(metavar="SHARE", help="Share of faulty rows beyond which a file is refused.")
     ] = 0.01,
+    revise: Annotated[
+        bool, typer.Option("--revise", help="Store bars even where many of them are stored with other numbers.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show all of it and store nothing.")] = False,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Store the others where some are refused; else nothing is stored.")
@@ -85,7 +87,8 @@ def import_files(
     """Bring candles from files into the store.
 
     Shows what it understood of them, what it set aside and why. Files of one market go together. A file that
-    contradicts itself is refused: then the exit code is 1 and nothing is stored, of the other files neither.
+    contradicts itself, or what is stored, is refused: then the exit code is 1 and nothing is stored, of the other files
+    neither. A stored bar is left as it is where a file has it rounded.
 
     \b
     Examples:
@@ -96,29 +99,45 @@ def import_files(
     columns = dict(_columns(column))
     from cryptolab.database.importing import Choices, bring_in_all
 
-    with _in_options():
+    with in_options(IMPORT):
         choices = Choices(
             zone=zone, date_format=date_format, decimal=decimal, columns=columns, volume=volume, duplicates=duplicates,
-            doubtful=doubtful, keep_newest=keep_newest, limit=limit,
+            doubtful=doubtful, keep_newest=keep_newest, revise=revise, limit=limit,
         )  # fmt: skip
         imported, refused = bring_in_all(files, symbol=symbol, timeframe=timeframe, exchange=exchange, choices=choices)
+        store, ready = _beside_stored(imported, choices, refused)
+    refused = {file: translated(why, IMPORT) for file, why in refused.items()}
     if refused and not keep_going:
-        _give_up(list(refused.values()), len(files))
-    _store(imported, dry_run, as_json, {file: in_words(why) for file, why in refused.items()})
+        _give_up(list(refused.values()), len(files), len(files) - sum(len(each.files) for each, _, _ in ready))
+    _store(store, ready, dry_run, as_json, refused)
     if refused:
         for why in refused.values():
-            say(in_words(why))
+            say(why)
         raise typer.Exit(FAILED)
 
 
-@contextlib.contextmanager
-def _in_options() -> Iterator[None]:
-    """Let wrong use be said in the words of the command line."""
-    try:
-        yield
-    except InputError as problem:
-        said = _BEGINNING.sub(lambda found: _option(found[1]), str(problem))
-        raise type(problem)(in_words(re.sub("^file(?=: )", "FILE", said))) from problem
+def _beside_stored(
+    imported: list[Imported], choices: Choices, refused: dict[str, str]
+) -> tuple[DuckDBManager, list[tuple[Imported, Bars | None, int]]]:
+    """Return the store, and for each market the bars to store and how many of its bars the store has with more digits.
+
+    A market whose bars contradict the stored ones joins the refused.
+    """
+    from cryptolab.database import DuckDBManager
+    from cryptolab.database.importing import news
+
+    store, ready = DuckDBManager.at_home(), []
+    for each in imported:
+        bars, held = each.bars, None
+        with contextlib.suppress(DataError):  # nothing of it is stored
+            held = store.load_bars(
+                bars.symbol, bars.timeframe, bars.index[0], bars.index[-1], exchange=each.exchange, allow_holes=True
+            )
+        try:
+            ready.append((each, *news(each, held, choices)))
+        except DataError as problem:
+            refused[", ".join(each.files)] = str(problem)
+    return store, ready
 
 
 def _columns(given: list[str] | None) -> Iterator[tuple[str, str]]:
@@ -130,60 +149,62 @@ def _columns(given: list[str] | None) -> Iterator[tuple[str, str]]:
         yield role.strip(), name
 
 
-def in_words(sentence: str) -> str:
-    """Return a sentence in which the choices of Python are the options of the command line."""
-    sentence = sentence.replace("keep_newest=True", "--keep-newest")
-    sentence = _ROLE.sub(lambda found: f"--column {_quoted(f'{found[1]}={found[2]}')}", sentence)
-    return _SAID.sub(lambda found: f"{_option(found[1])} {found[2] or found[3] or ''}".rstrip(), sentence)
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-def _quoted(text: str) -> str:
-    return f'"{text}"' if " " in text else text
-
-
-def _give_up(sentences: list[str], count: int) -> None:
+def _give_up(sentences: list[str], count: int, refused: int) -> None:
     """End with what was refused: one sentence, or where there were several files one for each and their number."""
     if count == 1:
-        raise RunError(in_words(sentences[0]))
+        raise RunError(sentences[0])
     for each in sentences:
-        say(in_words(each))
-    raise RunError(f"nothing is stored: {len(sentences)} refused of {count} files; --keep-going stores the others.")
+        say(each)
+    others = "; --keep-going stores the others" if refused < count else ""
+    raise RunError(f"nothing is stored: {refused} refused of {count} files{others}.")
 
 
-def _store(imported: list[Imported], dry_run: bool, as_json: bool, refused: dict[str, str]) -> None:
-    """Show each market's import and store it."""
+def _store(
+    store: DuckDBManager, ready: list[tuple[Imported, Bars | None, int]], dry_run: bool, as_json: bool,
+    refused: dict[str, str],
+) -> None:  # fmt: skip
+    """Show each market's import and store it; where the disk fails, what is stored already is said."""
     told: list[dict[str, Any]] = []
-    for each in imported:
-        if not as_json:
-            _show(each)
-        saved = None if dry_run else _saved(each)
-        if as_json:
+    try:
+        for number, (each, bars, finer) in enumerate(ready):
+            if not as_json:
+                if number:
+                    say_line("")
+                _show(each)
+            saved = None if dry_run else _saved(store, each, bars, finer)
             told.append(_described(each, saved))
-            continue
-        market = f"{each.exchange} {each.bars.symbol} {each.bars.timeframe}"
-        if saved is None:
-            say_line(f"{market}: {len(each.bars):,} bars would be stored")
-        else:
-            parts = (f"{saved['added']:,} new", f"{saved['revised']:,} revised", f"{saved['unchanged']:,} as they were")
-            say_line(f"{market}: {', '.join(parts)}")
-    if as_json:
-        print_json({"imported": told, "refused": refused})
+            if not as_json:
+                say_line(_told(each, bars, finer, saved))
+    except InputError as problem:
+        stored = ", ".join(f"{one['exchange']} {one['symbol']} {one['timeframe']}" for one in told)
+        raise RunError(f"{str(problem).rstrip('.')}; stored before that: {stored or 'nothing'}.") from problem
+    finally:
+        if as_json:
+            print_json({"imported": told, "refused": refused})
 
 
-def _saved(imported: Imported) -> dict[str, int]:
-    from cryptolab.database import DuckDBManager
+def _saved(store: DuckDBManager, imported: Imported, bars: Bars | None, finer: int) -> dict[str, int]:
+    """Store bars and return what became of them; finer: bars left alone, stored with more digits."""
+    counts = {"added": 0, "unchanged": 0, "revised": 0}
+    if bars is not None:
+        counts = store.save_ohlcv(bars, exchange=imported.exchange, source=imported.source)._asdict()
+    return {**counts, "finer": finer}
 
-    saved = DuckDBManager.at_home().save_ohlcv(imported.bars, exchange=imported.exchange, source=imported.source)
-    return {"added": saved.added, "unchanged": saved.unchanged, "revised": saved.revised}
+
+def _told(imported: Imported, bars: Bars | None, finer: int, saved: dict[str, int] | None) -> str:
+    """Return what became of a market's bars in one line."""
+    market = f"{imported.exchange} {imported.bars.symbol} {imported.bars.timeframe}"
+    left = f", {finer:,} left as they are: stored with more digits" if finer else ""
+    if saved is None:
+        count = 0 if bars is None else len(bars)
+        return f"{market}: {count:,} {'bar' if count == 1 else 'bars'} would be stored{left}"
+    parts = (f"{saved['added']:,} new", f"{saved['revised']:,} revised", f"{saved['unchanged']:,} as they were")
+    return f"{market}: {', '.join(parts)}{left}"
 
 
 def _show(imported: Imported) -> None:
     """Print what was understood, and below it what was set aside."""
-    show([{"what": what, "understood": in_words(text)} for what, text in imported.understood])
+    show([{"what": what, "understood": translated(text, IMPORT)} for what, text in imported.understood])
     rows = [
         {
             "set aside": reason,
@@ -222,7 +243,7 @@ def _described(imported: Imported, saved: dict[str, int] | None) -> dict[str, An
         "start": bars.index[0].isoformat(),
         "end": bars.index[-1].isoformat(),
         "fingerprint": bars.fingerprint,
-        "understood": [{"what": what, "found": in_words(text)} for what, text in imported.understood],
+        "understood": [{"what": what, "found": translated(text, IMPORT)} for what, text in imported.understood],
         "set_aside": [
             {"reason": reason, "rows": count, "first": _records(rows[rows["reason"] == reason].head(10))}
             for reason, count in imported.counts.items()

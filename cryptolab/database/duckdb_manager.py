@@ -16,6 +16,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from cryptolab.bars import UNKNOWN, Bars, as_bars, symbol_name
+from cryptolab.bars import SIMULATED, UNKNOWN, Bars, as_bars
 from cryptolab.checks import refuse, suggestion
 from cryptolab.database import writing
-from cryptolab.database.dataset import FOREVER, Dataset
+from cryptolab.database.dataset import Dataset
 from cryptolab.database.journal import Journal
+from cryptolab.database.overview import ROW, counted, described, is_simulated, name_damage
 from cryptolab.database.places import all_of, dataset_of, encodes
 from cryptolab.database.queries import query
-from cryptolab.database.records import signal_of, signals_frame
-from cryptolab.database.segments import PRICES, Segment
-from cryptolab.database.spans import instant, moment_before, span
-from cryptolab.database.views import write_views
+from cryptolab.database.records import SIGNAL, signal_of, signals_frame, symbol_of
+from cryptolab.database.segments import PRICES
+from cryptolab.database.spans import FOREVER, instant, moment_before, span
+from cryptolab.database.views import is_shown, show
 from cryptolab.database.writing import Saved
 from cryptolab.errors import DataError
 
@@ -49,16 +51,16 @@ class DuckDBManager:
     """
 
     def __init__(self, path: PathLike, parquet_dir: PathLike) -> None:
-        self.path, self.parquet_dir = Path(path).expanduser(), Path(parquet_dir).expanduser()
-        self._signals = Journal(self.parquet_dir / "signals")
+        self.path = _place("path", path, "name a file, as in 'data/market.duckdb'")
+        self.parquet_dir = _place("parquet_dir", parquet_dir, "name a folder, as in 'data/parquet'")
+        self._signals = Journal(self.parquet_dir / "signals", SIGNAL)
         try:
             self.parquet_dir.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             refuse("parquet_dir", f"{self.parquet_dir} ({problem.strerror})", "name a folder that can be made")
         if self.path.is_dir():
             refuse("path", f"the folder {self.path}", "name a file in it, as in 'data/market.duckdb'")
-        if not self.path.exists():
-            self._show()
+        self._show()
 
     @classmethod
     def at_home(cls) -> DuckDBManager:
@@ -72,27 +74,40 @@ class DuckDBManager:
 
     def save_ohlcv(
         self, df: Bars | pd.DataFrame, symbol: str | None = None, timeframe: str | None = None, *,
-        exchange: str = "binance", source: str = "",
+        exchange: str = "binance", source: str | None = None,
     ) -> Saved:  # fmt: skip
         """Store bars and return how many were added, left unchanged, and revised.
 
         df: Bars, or a DataFrame as `Bars.from_frame` takes it; rows without prices are no bars and are not stored.
-        source: where they are from, kept with each bar. What this returns for is on the disk: the process may be
+        source: where they are from, kept with each bar; that of Bars by default. Bars of the simulated market stay
+        marked as such, and are stored beside none that traded. What this returns for is on the disk: the process may be
         killed behind it. Of a save over several years that is killed under way, whole years may be there.
         Raises DataError for a bar that is still forming, InputError without a symbol.
         """
         bars = as_bars(df, symbol, timeframe)
         if bars.symbol == UNKNOWN:
             refuse("symbol", "none", "name it, as in save_ohlcv(df, symbol='BTC/USDT', timeframe='1h')")
+        if source is None:
+            source = df.source if isinstance(df, Bars) else ""
         if not isinstance(source, str) or not encodes(source):
             refuse("source", repr(source), "write a text")
+        if bars.simulated and source != SIMULATED:
+            refuse("source", f"{source!r} for bars of the simulated market", "leave it out")
         close = int(bars.time[-1]) + bars.interval
         if close > time.time_ns():
             until = pd.Timestamp(min(close, FOREVER), tz="UTC")
             refuse(
                 f"bar {bars.index[-1]}", f"a bar that closes at {until} and is still forming", "leave it out", DataError
             )
-        return writing.save(self._dataset(bars.symbol, bars.timeframe, exchange), bars, source)
+        dataset = self._dataset(bars.symbol, bars.timeframe, exchange)
+        stored = is_simulated(dataset)
+        if stored is not None and stored != (source == SIMULATED):
+            kinds = ("bars that traded", "bars of the simulated market")
+            refuse(
+                dataset.said, f"{kinds[not stored]}, where {kinds[stored]} are stored",
+                "give them another symbol or exchange, or delete those first", DataError,
+            )  # fmt: skip
+        return writing.save(dataset, bars, source)
 
     def load_ohlcv(
         self, symbol: str, timeframe: str, start_date: Any = None, end_date: Any = None, *, exchange: str = "binance",
@@ -120,34 +135,17 @@ class DuckDBManager:
         self, symbol: str, timeframe: str, start: Any = None, end: Any = None, *, exchange: str = "binance",
         as_of: Any = None, allow_holes: bool = False,
     ) -> Bars:  # fmt: skip
-        """Return the same as Bars."""
+        """Return the same as Bars, of which `source` is the exchange, or says that they are simulated."""
         frame = self.load_ohlcv(
             symbol, timeframe, start, end, exchange=exchange, as_of=as_of, allow_holes=allow_holes
         )  # fmt: skip
-        return Bars.from_frame(frame, symbol, timeframe, source=exchange)
+        simulated = is_simulated(self._dataset(symbol, timeframe, exchange))
+        return Bars.from_frame(frame, symbol, timeframe, source=SIMULATED if simulated else exchange)
 
     def datasets(self) -> pd.DataFrame:
         """Return what is stored, a row each: exchange, symbol, timeframe, bars, first, last, files, damaged, bytes."""
-        rows = []
-        for (exchange, symbol, timeframe), dataset in all_of(self.parquet_dir).items():
-            files = dataset.segments()
-            sound = [file for file in files if not file.damaged]
-            if files:
-                rows.append(
-                    {
-                        "exchange": exchange,
-                        "symbol": symbol,
-                        "timeframe": timeframe,
-                        "bars": sum(file.rows for file in sound),
-                        "first": min((file.begin for file in sound), default=None),
-                        "last": max((file.end for file in sound), default=None),
-                        "files": len(sound),
-                        "damaged": len(files) - len(sound),
-                        "bytes": sum(map(_size, sound)),
-                    }
-                )
-        columns = ["exchange", "symbol", "timeframe", "bars", "first", "last", "files", "damaged", "bytes"]
-        frame = pd.DataFrame(rows, columns=columns)
+        rows = [described(key, dataset) for key, dataset in all_of(self.parquet_dir).items()]
+        frame = pd.DataFrame([row for row in rows if row], columns=list(ROW))
         for name in ("first", "last"):
             frame[name] = pd.to_datetime(frame[name], utc=True)
         return frame
@@ -155,8 +153,13 @@ class DuckDBManager:
     def gaps(
         self, symbol: str, timeframe: str, start: Any = None, end: Any = None, *, exchange: str = "binance"
     ) -> pd.DataFrame:  # fmt: skip
-        """Return the stretches without bars between the first and the last stored one: start, end (UTC), missing."""
-        return self.load_bars(symbol, timeframe, start, end, exchange=exchange, allow_holes=True).gaps
+        """Return the stretches without bars between the first and the last stored one: start, end (UTC), missing.
+
+        Bars in a damaged file are missing as well; each such file is named in the log.
+        """
+        gaps = self.load_bars(symbol, timeframe, start, end, exchange=exchange, allow_holes=True).gaps
+        name_damage(self._dataset(symbol, timeframe, exchange), *span(start, end))
+        return gaps
 
     def delete(
         self, symbol: str, timeframe: str, start: Any = None, end: Any = None, *, exchange: str = "binance"
@@ -170,13 +173,13 @@ class DuckDBManager:
 
     def prune(self, older_than: Any, *, dry_run: bool = False) -> pd.DataFrame:
         """Remove the bars and signals before `older_than` (a time, or a span back from now in hours, days or weeks, as
-        in "730d"), and files that were set aside. Returns what was removed, or with dry_run would be: exchange, symbol,
-        timeframe, bars."""
+        in "730d"), damaged files without a later bar, and those kept aside whose bars were stored again. Returns which
+        bars were removed: exchange, symbol, timeframe, bars. dry_run: only say which would be, and change nothing."""
         until = moment_before(older_than) - 1
         rows = []
         for (exchange, symbol, timeframe), dataset in all_of(self.parquet_dir).items():
             if dry_run:
-                count = len(dataset.read(-FOREVER, until, ("timestamp",), allow_holes=True))
+                count = counted(dataset, until)
             else:
                 count = writing.delete(dataset, end=until)
                 shutil.rmtree(dataset.folder / "damaged", ignore_errors=True)
@@ -208,7 +211,7 @@ class DuckDBManager:
     ) -> pd.DataFrame:  # fmt: skip
         """Return the stored signals in the order of their timestamps (UTC); bare dates are whole days."""
         begin, until = span(start, end)
-        name = None if symbol is None else symbol_name(symbol)
+        name = None if symbol is None else symbol_of(symbol)
         records = [
             record
             for record in self._signals.read()
@@ -221,14 +224,15 @@ class DuckDBManager:
     # ---- SQL -------------------------------------------------------------------------------------------------------
 
     def sql(self, text: str, parameters: Any = None, *, allow_holes: bool = False) -> pd.DataFrame:
-        """Return what a query gives over the views ohlcv, signals and revisions. The store is not changed by it.
+        """Return what a query gives over the views ohlcv, signals and revisions. It can do nothing but ask: it reaches
+        no file but the store's, which it cannot change, no network, and no variable of Python.
 
             db.sql("SELECT symbol, max(high) FROM ohlcv WHERE timestamp >= $1 GROUP BY symbol", ["2024-01-01"])
 
         Times are to the microsecond. allow_holes: ask past a file that is found to be damaged; what was set aside
         before is left out with a warning. Raises InputError with DuckDB's own reason, DataError at a damaged file.
         """
-        return query(self.parquet_dir, all_of(self.parquet_dir), text, parameters, allow_holes=allow_holes)
+        return query(all_of(self.parquet_dir), self._signals, text, parameters, allow_holes=allow_holes)
 
     def close(self) -> None:
         """Be done with the store. Nothing is held open between calls, so that it can be used again afterwards."""
@@ -243,11 +247,15 @@ class DuckDBManager:
         return f"DuckDBManager({os.fspath(self.path)!r}, {os.fspath(self.parquet_dir)!r})"
 
     def _dataset(self, symbol: str, timeframe: str, exchange: str) -> Dataset:
-        return dataset_of(self.parquet_dir, symbol, timeframe, exchange)
+        return dataset_of(self.parquet_dir, symbol_of(symbol), timeframe, exchange)
 
     def _refuse_absent(self, dataset: Dataset, begin: int, end: int, as_of: Any) -> None:
         """Say what is stored instead."""
-        files = [file for file in dataset.segments() if not file.damaged]
+        listed = dataset.segments()
+        files = [file for file in listed if not file.damaged]
+        if listed and not files:
+            count = f"{len(listed)} damaged files" if len(listed) > 1 else "a damaged file"
+            refuse(dataset.said, f"no bars but those in {count}", "store these bars again", DataError)
         if not files:
             known = [each.said for each in all_of(self.parquet_dir).values()]
             refuse(dataset.said, "no stored bars", suggestion(dataset.said, known), DataError)
@@ -260,14 +268,25 @@ class DuckDBManager:
         )  # fmt: skip
 
     def _show(self) -> None:
-        """Make the file with the views, for whoever opens it; where it cannot be made, `sql` works all the same."""
+        """Have a file with the views of this place, for whoever opens it; without it `sql` works all the same."""
+        if is_shown(self.path, self.parquet_dir):
+            return
         import duckdb
 
         try:
-            write_views(self.path, self.parquet_dir)
+            show(self.path, self.parquet_dir)
         except (OSError, duckdb.Error) as problem:
             reason = str(problem).strip().splitlines()[0]
             log.warning("%s cannot be made (%s); the store works without it", self.path, reason)
+
+
+def _place(what: str, given: Any, instead: str) -> Path:
+    """Return a path, refused where it can be none."""
+    with suppress(TypeError, ValueError, RuntimeError):  # no path, half a surrogate pair, the home of nobody
+        path = Path(given).expanduser()
+        if b"\0" not in os.fsencode(path) and str(path) != ":memory:":
+            return path
+    refuse(what, repr(given), instead)
 
 
 def _writable(column: pa.ChunkedArray) -> np.ndarray:
@@ -279,10 +298,3 @@ def _writable(column: pa.ChunkedArray) -> np.ndarray:
     kind = np.int64 if pa.types.is_timestamp(column.type) else np.float64
     values = np.frombuffer(buffer, kind)[chunk.offset : chunk.offset + len(chunk)]
     return values if values.flags.writeable else values.copy()
-
-
-def _size(file: Segment) -> int:
-    try:
-        return file.path.stat().st_size
-    except FileNotFoundError:  # replaced by a writer in this moment
-        return 0

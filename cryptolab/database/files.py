@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
+import time
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,28 +50,39 @@ def read(file: str | os.PathLike[str], symbol: str | None = None, timeframe: str
         raise DataError(f"{path.name}, {error}") from None
 
 
-def write(bars: Bars, file: str | os.PathLike[str], *, over: bool = False) -> None:
+def write(bars: Bars, file: str | os.PathLike[str], *, over: bool = False, exchange: str | None = None) -> None:
     """Write bars as a .parquet or .csv file that `read` takes, whole or not at all; over: one that exists is replaced.
 
-    Columns: timestamp (UTC; in CSV as ISO text), open, high, low, close, volume.
+    Columns: timestamp (UTC; in CSV as ISO text), open, high, low, close, volume. A Parquet file also keeps symbol,
+    timeframe, exchange and until when its bars are closed, in its schema's metadata: `cryptolab import` reads them.
     """
     path = Path(file).expanduser()
     if path.suffix.lower() not in (".parquet", ".csv"):
         refuse("file", path.name, "name a .parquet or .csv file")
     if path.exists() and not over:
-        refuse("file", f"{path}, which exists", "name another, or say that it may be replaced")
+        refuse("file", f"{path}, which exists", "name another, or say over=True to replace it")
+    import pyarrow.parquet as pq
+
     draft = path.with_name(f".{path.name}.part")
-    frame = bars.frame()
     try:
         if path.suffix.lower() == ".parquet":
-            frame.reset_index().to_parquet(draft, index=False)
+            pq.write_table(_stamped(bars, exchange), draft)
         else:
-            frame.to_csv(draft, date_format="%Y-%m-%dT%H:%M:%SZ")
+            bars.frame().to_csv(draft, date_format="%Y-%m-%dT%H:%M:%SZ")
         draft.replace(path)
     except OSError as problem:
-        refuse("file", f"{path} ({problem.strerror})", "name a file in a folder that can be written to")
+        reason = problem.strerror or str(problem).strip().splitlines()[0]
+        refuse("file", f"{path} ({reason})", "name a file in a folder that can be written to")
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _stamped(bars: Bars, exchange: str | None) -> pa.Table:
+    """Return bars as a table that says what they are; one that is forming yet is none of those said to be closed."""
+    table = pa.Table.from_pandas(bars.frame().reset_index(), preserve_index=False)
+    closed_until = min(int(bars.time[-1]) + bars.interval, time.time_ns())
+    said = {"symbol": bars.symbol, "timeframe": bars.timeframe, "exchange": exchange, "closed_until": closed_until}
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), "cryptolab": json.dumps(said)})
 
 
 def _path(file: Any) -> Path:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from cryptolab.bars import COLUMNS, Bars
@@ -42,7 +40,7 @@ def in_order(tables: list[pa.Table], columns: Sequence[str] = tuple(SCHEMA.names
     if not filled:
         return schema.empty_table()
     ends = [(stamp_at(table, 0), stamp_at(table, -1)) for table in filled]
-    whole = pa.concat_tables(filled).unify_dictionaries().combine_chunks()
+    whole = pa.concat_tables(filled).combine_chunks()
     if any(later[0] <= before[1] for before, later in pairwise(ends)):
         whole = whole.take(pa.array(np.argsort(stamps(whole), kind="stable"))).combine_chunks()
     return whole
@@ -63,12 +61,3 @@ def equal(a: pa.Table, b: pa.Table) -> np.ndarray:
     for name in COLUMNS:
         same &= a.column(name).to_numpy() == b.column(name).to_numpy()
     return same
-
-
-def records(table: pa.Table) -> list[dict[str, Any]]:
-    """Return rows as JSON can hold them, times as ns."""
-    found: list[dict[str, Any]] = table.to_pylist()
-    return [
-        {name: value.value if isinstance(value, pd.Timestamp) else value for name, value in row.items()}
-        for row in found
-    ]

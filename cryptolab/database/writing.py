@@ -6,13 +6,11 @@ year: one of up to 1,024 rows, one of up to 65,536, one of any size.
 
 from __future__ import annotations
 
-import os
 import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -20,11 +18,13 @@ import pyarrow as pa
 
 from cryptolab.bars import Bars
 from cryptolab.checks import refuse
-from cryptolab.database import segments
-from cryptolab.database.dataset import FOREVER, Dataset
-from cryptolab.database.folders import settle
-from cryptolab.database.rows import arrivals, arriving, common, equal, in_order, records, rows_of
+from cryptolab.database import moments, revisions, segments
+from cryptolab.database.dataset import Dataset
+from cryptolab.database.folders import ALL, settle
+from cryptolab.database.healing import AWAY
+from cryptolab.database.rows import arrivals, arriving, common, equal, in_order, rows_of
 from cryptolab.database.segments import DRAFT, SCHEMA, DamagedFile, Segment
+from cryptolab.database.spans import FOREVER
 from cryptolab.errors import DataError
 from cryptolab.locks import alone
 
@@ -52,35 +52,40 @@ class _Change(NamedTuple):
     draft: Path | None = None
     path: Path | None = None
     gone: Sequence[Path] = ()
-    replaced: Sequence[dict[str, Any]] = ()
+    replaced: Sequence[pa.Table] = ()
 
 
 def save(dataset: Dataset, bars: Bars, source: str) -> Saved:
-    """Store bars: new ones are added, equal ones left alone, others revised. Nothing is stored where that fails.
+    """Store bars: new ones are added, equal ones left alone, others revised.
 
-    Raises DataError where the disk is full or cannot be written to.
+    Raises DataError where the disk is full or cannot be written to, and says then whether some years may be stored;
+    and where the clock was put back by more than a minute (see `moments`).
     """
-    with _on_disk(dataset.said, "stored"), _turn(dataset) as arrived:
+    with _on_disk(dataset.said, "stored"), _turn(dataset) as number:
+        arrived = moments.arrival(dataset.writing, number, dataset.said)
         new = rows_of(bars, arrived, source)
         year = pd.DatetimeIndex(bars.time).year.to_numpy()
 
         def changes() -> Iterator[_Change]:
-            for number in np.unique(year).tolist():
-                first, end = np.searchsorted(year, [number, number + 1])
-                yield _merged(dataset.year(number), new.slice(first, end - first))
+            for each in np.unique(year).tolist():
+                first, end = np.searchsorted(year, [each, each + 1])
+                yield _merged(dataset.year(each), new.slice(first, end - first))
 
         with _prepared(dataset, changes) as made:
-            # first: should this process die behind it, a revision is noted that never was; no reading shows it
-            dataset.revisions.append(row for change in made for row in change.replaced)
-            _commit(dataset, made)
-        for change in made:
-            _heal(dataset, change.folder, bars.interval)
+            # first: should this process die behind it, revisions are noted that never were, which no reading shows
+            revisions.note(dataset.revisions, (table for change in made for table in change.replaced))
+            _commit(dataset, made, "stored")
+        for each in np.unique(year).tolist():
+            dataset.heal(each, bars, arrived)
     added, unchanged, revised = (sum(counts) for counts in zip(*(change.saved for change in made), strict=True))
     return Saved(added, unchanged, revised)
 
 
 def delete(dataset: Dataset, begin: int = -FOREVER, end: int = FOREVER) -> int:
-    """Remove the bars that open from `begin` to `end`, ns, with what they were before; return how many there were."""
+    """Remove the bars that open from `begin` to `end`, ns, with what they were before; return how many there were.
+
+    It is as if they had never been: states of before it have lost them too.
+    """
     with _on_disk(dataset.said, "removed"), _turn(dataset):
 
         def changes() -> Iterator[_Change]:
@@ -88,12 +93,12 @@ def delete(dataset: Dataset, begin: int = -FOREVER, end: int = FOREVER) -> int:
                 yield _without(dataset.year(year), begin, end)
 
         with _prepared(dataset, changes) as made:
-            _commit(dataset, made)
+            _commit(dataset, made, "removed")
         if not dataset.exists:
             shutil.rmtree(dataset.folder / "revisions", ignore_errors=True)
-            shutil.rmtree(dataset.folder / "damaged", ignore_errors=True)
+            shutil.rmtree(dataset.folder / AWAY, ignore_errors=True)
         elif any(change.removed for change in made):
-            with suppress(OSError):  # of bars that are not there they say nothing
+            with suppress(OSError):  # no reading shows what is left of bars that are not there, or are others
                 dataset.revisions.remove(lambda record: begin <= record["timestamp"] <= end)
     return sum(change.removed for change in made)
 
@@ -103,7 +108,7 @@ def _merged(folder: Path, new: pa.Table) -> _Change:
     live, _ = segments.listed(folder)
     time, arrived = segments.stamps(new), arrivals(new).copy()
     fresh, place = np.ones(len(time), bool), len(live)
-    replaced: list[dict[str, Any]] = []
+    replaced: list[pa.Table] = []
     for number, segment in enumerate(live):
         if segment.damaged or not segment.meets(int(time[0]), int(time[-1])):
             continue
@@ -114,14 +119,11 @@ def _merged(folder: Path, new: pa.Table) -> _Change:
         if not same.all():
             place = min(place, number)
             before = stored.take(pa.array(theirs[~same]))
-            # a clock may step back, or stand still: what takes another's place arrived after it all the same
-            moments = np.maximum(arrived[ours[~same]], arrivals(before) + 1)
-            arrived[ours[~same]] = moments
-            replaced += [
-                {**row, "replaced": moment} for row, moment in zip(records(before), moments.tolist(), strict=True)
-            ]
-    count = int(fresh.sum())
-    saved = Saved(count - len(replaced), len(time) - count, len(replaced))
+            # what takes another's place arrived after it, even where the mark was lost and the clock is behind
+            arrived[ours[~same]] = np.maximum(arrived[ours[~same]], arrivals(before) + 1)
+            replaced.append(revisions.replaced(before, arrived[ours[~same]]))
+    count, revised = int(fresh.sum()), sum(map(len, replaced))
+    saved = Saved(count - revised, len(time) - count, revised)
     if not count:
         return _Change(folder, saved)
     if replaced:
@@ -178,7 +180,7 @@ def _change(folder: Path, gone: list[Segment], table: pa.Table, live: list[Segme
         folder.mkdir(exist_ok=True)
         check = segments.write(draft, table)
         if not live:
-            settle(folder.parent, above=5)  # up to the folder that the store is in
+            settle(folder.parent, above=ALL)
     except BaseException:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -187,42 +189,33 @@ def _change(folder: Path, gone: list[Segment], table: pa.Table, live: list[Segme
     return _Change(folder, draft=draft, path=path, gone=paths)
 
 
-def _commit(dataset: Dataset, changes: list[_Change]) -> None:
-    """Give drafts their names; then the files that they replace may go."""
-    with alone(dataset.names):
-        for change in changes:
-            if change.draft and change.path:
-                change.draft.replace(change.path)
-                settle(change.folder)
-        for change in changes:
-            for path in change.gone:
-                if change.draft:  # superseded: should it stay, the next writer removes it
+def _commit(dataset: Dataset, changes: list[_Change], done: str) -> None:
+    """Give drafts their names; then the files that they replace may go. Raises OSError where nothing was `done`,
+    DataError where some of it may be."""
+    begun = False
+    try:
+        with dataset.changing():
+            for change in changes:
+                if change.draft and change.path:
+                    change.draft.replace(change.path)
+                    begun = True
+                    settle(change.folder)
+            for change in changes:
+                for path in change.gone:
+                    if change.draft:  # superseded: should it stay, the next writer removes it
+                        with suppress(OSError):
+                            path.unlink()
+                    else:
+                        path.unlink(missing_ok=True)
+                        begun = True
+                if change.gone and not change.draft:
+                    settle(change.folder)
                     with suppress(OSError):
-                        path.unlink()
-                else:
-                    path.unlink(missing_ok=True)
-            if change.gone and not change.draft:
-                settle(change.folder)
-                with suppress(OSError):
-                    change.folder.rmdir()
-
-
-def _heal(dataset: Dataset, folder: Path, interval: int) -> None:
-    """Put damaged files away whose bars have all been stored again: there are as many in their span as there were
-    before, or no bar of it is missing."""
-    for lost in (segment for segment in segments.listed(folder)[0] if segment.damaged):
-        full = (lost.end - lost.begin) // interval + 1
-        try:
-            if dataset.beside(lost) < min(full, full if lost.needed is None else lost.needed):
-                continue
-            away = dataset.folder / "damaged"
-            with alone(dataset.names):
-                away.mkdir(exist_ok=True)
-                lost.path.rename(away / f"{folder.name}_{lost.path.name}")
-        except DamagedFile as problem:
-            dataset.put_away(problem)
-        except OSError:  # what was to be stored is stored
-            return
+                        change.folder.rmdir()
+    except OSError as problem:
+        if begun:
+            _refuse(dataset.said, problem, f"this may be {done} in part", "do it again")
+        raise
 
 
 def _rows(segment: Segment, begin: int = -FOREVER, end: int = FOREVER) -> pa.Table:
@@ -235,13 +228,13 @@ def _rows(segment: Segment, begin: int = -FOREVER, end: int = FOREVER) -> pa.Tab
 
 @contextmanager
 def _turn(dataset: Dataset) -> Iterator[int]:
-    """Be the one who writes, and give the time of it, ns; what a killed writer left behind is removed first."""
+    """Be the one who writes, and give the number that the lock is open under (see `moments`); what a killed writer left
+    behind is removed first."""
     dataset.folder.mkdir(parents=True, exist_ok=True)
-    if not dataset.names.exists():
-        dataset.names.touch()
+    for file in (dataset.names, dataset.gate):
+        if not file.exists():
+            file.touch()
     with alone(dataset.writing) as number:
-        arrived = time.time_ns()
-        os.utime(number, ns=(arrived, arrived))
         for year in dataset.years():
             live, useless = segments.listed(dataset.year(year))
             if useless:
@@ -251,7 +244,7 @@ def _turn(dataset: Dataset) -> Iterator[int]:
             if not live:
                 with suppress(OSError):
                     dataset.year(year).rmdir()
-        yield arrived
+        yield number
 
 
 @contextmanager
@@ -296,11 +289,15 @@ def _on_disk(said: str, done: str) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        reason = problem.strerror or str(problem).strip().splitlines()[0].rstrip(".")
-        refuse(
-            said, f"{reason!r} from the disk, so that nothing of this was {done}",
-            "make room or check the folder's permissions, then try again", DataError,
-        )  # fmt: skip
+        _refuse(said, problem, f"nothing of this was {done}", "try again")
+
+
+def _refuse(said: str, problem: OSError, so: str, again: str) -> NoReturn:
+    reason = problem.strerror or str(problem).strip().splitlines()[0].rstrip(".")
+    refuse(
+        said, f"{reason!r} from the disk, so that {so}", f"make room or check the folder's permissions, then {again}",
+        DataError,
+    )  # fmt: skip
 
 
 def _level(rows: int) -> int:

@@ -57,8 +57,8 @@ def test_a_file_out_of_the_store_is_the_same_bars(called: Call, stored: pd.DataF
     pd.testing.assert_frame_equal(bars.frame(), stored.loc[day], check_freq=False)
     again = called("data", "export", "AAA/USDT", "1h", name)
     assert again.returncode == 2
-    assert again.stderr == (
-        f"cryptolab: --file: received {name}, which exists; name another, or say that it may be replaced.\n"
+    assert (
+        again.stderr == f"cryptolab: FILE: received {name}, which exists; name another, or say --force to replace it.\n"
     )
     assert called("data", "export", "AAA/USDT", "1h", name, "--force").returncode == 0
     assert len(read(name)) == 597
@@ -71,6 +71,34 @@ def test_nothing_is_removed_until_it_is_said_twice(called: Call, stored: pd.Data
     assert called("data", "prune", first, "--yes").stdout.endswith("50 bars removed\n")
     assert called("data", "delete", "AAA/USDT", "1h", "--yes").stdout == "AAA/USDT 1h: 547 bars removed\n"
     assert DuckDBManager.at_home().datasets().empty
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("prune", "yesterday"), "WHEN: received 'yesterday'; write a "),
+        (("gaps", "AAA/USDT", "1h", "--start", "soon"), "--start: received 'soon'"),
+        (
+            ("gaps", "AAA/USDT", "1h", "--start", "2024-01-02", "--end", "2024-01-01"),
+            "--start: received 2024-01-02 after",
+        ),
+        (("gaps", "AAA/USDT", "1h", "--exchange", "a b"), "--exchange: received 'a b'"),
+        (("gaps", "AAA/USDT", "1hour"), "TIMEFRAME: received '1hour'; did you mean '1h'"),
+        (("gaps", " ", "1h"), "SYMBOL: received ' '"),
+        (("export", "AAA/USDT", "1h", "out.txt"), "FILE: received out.txt; name a .parquet or .csv file"),
+        (("export", "AAA/USDT", "1h", "out.csv", "--as-of", "then"), "--as-of: received 'then'"),
+        (("export", "AAA/USDT", "1h", "no/where/out.csv"), "FILE: received no/where/out.csv ("),
+        (("export", "AAA/USDT", "1h", "no/where/out.parquet"), "FILE: received no/where/out.parquet ("),
+    ],
+)
+def test_wrong_use_is_said_in_the_words_of_the_command(
+    called: Call, stored: pd.DataFrame, arguments: tuple[str, ...], said: str
+) -> None:
+    done = called("data", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "None" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_backtest_and_sweep_take_stored_bars(called: Call, stored: pd.DataFrame) -> None:

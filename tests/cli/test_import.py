@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cryptolab.cli.importing import in_words
+from cryptolab.cli.refusals import IMPORT, translated
 from cryptolab.database import DuckDBManager
+from cryptolab.errors import DataError
 from tests.cli.calls import on_a_terminal, sentence
 from tests.database import importing_files as files
 from tests.database.importing_files import numbers, rows, table, written
@@ -47,8 +48,8 @@ def test_an_archive_of_binance(called: Called, tmp_path: Path) -> None:
         ["format", "Binance's public archive: text separated by commas, no header"],
         [
             "columns",
-            "open, high, low, close and volume by their names; not used: close_time, quote_volume, count,"
-            " taker_buy_volume, taker_buy_quote_volume, ignore",
+            "open, high, low, close and volume by their names; not used: quote_volume, count, taker_buy_volume,"
+            " taker_buy_quote_volume, ignore",
         ],
         ["time", "open_time: epoch numbers in ms"],
         ["zone", "UTC: epoch numbers count from it"],
@@ -89,9 +90,102 @@ def test_a_newer_file_revises_what_differs(called: Called, tmp_path: Path) -> No
     called("import", files.binance_zip(tmp_path, TRUE))
     frame = TRUE.frame()
     frame.iloc[3, 4] += 1
-    path = files.binance_zip(tmp_path, type(TRUE).from_frame(frame, "BTC/USDT", "1h"), "BTCUSDT-1h-2020-01-01.zip")
+    path = files.binance_zip(tmp_path, type(TRUE).from_frame(frame, "BTC/USDT", "1h"), "BTCUSDT-1h-2020-01.zip")
     done = called("import", path)
     assert done.stdout.splitlines()[-1] == "binance BTC/USDT 1h: 0 new, 1 revised, 47 as they were"
+
+
+def revised(folder: Path, by: float, name: str = "BTCUSDT-1h-2020-01.zip", **given: Any) -> Path:
+    """Binance's archive of the same hours with other volumes."""
+    frame = TRUE.frame()
+    frame["volume"] += by
+    return files.binance_zip(folder, type(TRUE).from_frame(frame, "BTC/USDT", "1h"), name, **given)
+
+
+def test_many_bars_that_are_stored_otherwise_are_refused_until_that_is_said(called: Called, tmp_path: Path) -> None:
+    called("import", files.binance_zip(tmp_path, TRUE))
+    path = revised(tmp_path, 1.0)
+    for more in ((), ("--dry-run",)):
+        said = sentence(called("import", path, *more), 1)
+        assert "BTCUSDT-1h-2020-01.zip: received 48 of 48 bars that are stored with other numbers, the first" in said
+        assert said.endswith("are right, then say --revise to store these.")
+    pd.testing.assert_frame_equal(stored(), TRUE.frame(), check_freq=False)
+    other = files.binance_zip(tmp_path, files.market(24, symbol="ETH/USDT"), "ETHUSDT-1h-2020-01.zip")
+    done = called("import", path, other, "--keep-going")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "binance ETH/USDT 1h: 24 new, 0 revised, 0 as they were"
+    done = called("import", path, "--revise")
+    assert done.stdout.splitlines()[-1] == "binance BTC/USDT 1h: 0 new, 48 revised, 0 as they were"
+
+
+def test_a_coarser_file_leaves_the_stored_bars_as_they_are(called: Called, tmp_path: Path) -> None:
+    called("import", files.binance_zip(tmp_path, TRUE[:40]))
+    coarse = files.cdd(tmp_path, TRUE[:1], TRUE)
+    done = called("import", coarse, "--keep-newest")
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert last == "binance BTC/USDT 1h: 8 new, 0 revised, 1 as they were, 39 left as they are: stored with more digits"
+    pd.testing.assert_frame_equal(stored().iloc[:40], TRUE.frame().iloc[:40], check_freq=False)
+    (one,) = json.loads(called("import", coarse, "--keep-newest", "--json").stdout)["imported"]
+    assert one["saved"] == {"added": 0, "unchanged": 9, "revised": 0, "finer": 39}
+    whole = files.cdd(tmp_path, TRUE[:1], TRUE[1:40])
+    dry = called("import", whole, "--keep-newest", "--dry-run").stdout.splitlines()[-1]
+    assert dry == "binance BTC/USDT 1h: 1 bar would be stored, 39 left as they are: stored with more digits"
+
+
+def test_where_the_disk_fails_what_was_stored_before_is_said(
+    called: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = DuckDBManager.save_ohlcv
+
+    def full(self: DuckDBManager, df: Any, **given: Any) -> Any:
+        if df.symbol == "ETH/USDT":
+            raise DataError("ETH/USDT 1h on binance: received 'No space left on device'; make room.")
+        return save(self, df, **given)
+
+    monkeypatch.setattr(DuckDBManager, "save_ohlcv", full)
+    paths = [
+        files.binance_zip(tmp_path, files.market(24, symbol=f"{coin}/USDT"), f"{coin}USDT-1h-2020-01.zip")
+        for coin in ("BTC", "ETH", "SOL")
+    ]
+    done = called("import", *paths)
+    assert done.returncode == 1
+    assert done.stderr.endswith("'No space left on device'; make room; stored before that: binance BTC/USDT 1h.\n")
+    assert "binance BTC/USDT 1h: 24 new" in done.stdout
+    done = called("import", *paths, "--json")
+    assert done.returncode == 1
+    assert [one["symbol"] for one in json.loads(done.stdout)["imported"]] == ["BTC/USDT"]
+
+
+def test_tables_of_several_markets_stand_apart(called: Called, tmp_path: Path) -> None:
+    paths = [
+        files.binance_zip(tmp_path, files.market(24, symbol=f"{coin}/USDT"), f"{coin}USDT-1h-2020-01.zip")
+        for coin in ("BTC", "ETH")
+    ]
+    lines = called("import", *paths).stdout.splitlines()
+    place = lines.index("binance BTC/USDT 1h: 24 new, 0 revised, 0 as they were")
+    assert lines[place + 1] == ""
+    assert lines[place + 2].split() == ["what", "understood"]
+
+
+def test_where_all_are_refused_there_are_no_others(called: Called, tmp_path: Path) -> None:
+    bad = [written(tmp_path, f"{coin}USDT.csv", ["x"]) for coin in ("BTC", "ETH")]
+    done = called("import", *bad)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "cryptolab: nothing is stored: 2 refused of 2 files."
+
+
+def test_an_exported_file_comes_back_with_its_newest_bar(called: Called, tmp_path: Path) -> None:
+    DuckDBManager.at_home().save_ohlcv(TRUE[:31], exchange="kraken")
+    name, text = tmp_path / "out.parquet", tmp_path / "BTCUSDT.csv"
+    done = called("data", "export", "BTC/USDT", "1h", name, "--exchange", "Kraken")
+    assert "--keep-newest" not in done.stdout
+    done = called("data", "export", "BTC/USDT", "1h", text, "--exchange", "kraken")
+    assert done.stdout.endswith("; its newest bar is closed: import it with --keep-newest\n")
+    done = called("import", name)
+    assert done.stdout.splitlines()[-1] == "kraken BTC/USDT 1h: 0 new, 0 revised, 31 as they were"
+    done = called("import", text, "--exchange", "kraken", "--keep-newest")
+    assert done.stdout.splitlines()[-1] == "kraken BTC/USDT 1h: 0 new, 0 revised, 31 as they were"
 
 
 def test_a_refusal_is_one_sentence_and_one_and_stores_nothing(called: Called, tmp_path: Path) -> None:
@@ -145,7 +239,7 @@ def test_json(called: Called, tmp_path: Path) -> None:
         ["BTCUSDT.csv"], "BTC/USDT", "1h", "binance",
     )  # fmt: skip
     assert (one["bars"], one["start"], one["end"]) == (39, "2020-01-01T00:00:00+00:00", "2020-01-02T14:00:00+00:00")
-    assert one["saved"] == {"added": 39, "unchanged": 0, "revised": 0}
+    assert one["saved"] == {"added": 39, "unchanged": 0, "revised": 0, "finer": 0}
     assert {"what": "time", "found": "timestamp: dates"} in one["understood"]
     (aside,) = one["set_aside"]
     assert (aside["reason"], aside["rows"]) == ("newest, may be forming", 1)
@@ -193,6 +287,8 @@ def test_options_settle_what_a_file_leaves_open(called: Called, tmp_path: Path) 
         (("{good}", "--column", "opne=px"), "did you mean 'open'"),
         (("{good}", "--limit", "5"), "--limit: received 5"),
         (("{good}", "--symbol", " "), "--symbol: received ' '"),
+        (("{good}", "--symbol", "BTC"), "--symbol: received 'BTC'; write BASE/QUOTE"),
+        (("{good}", "--exchange", "a b", "--dry-run"), "--exchange: received 'a b'; write its name in letters"),
     ],
 )
 def test_wrong_use_is_two_and_stores_nothing(
@@ -223,8 +319,14 @@ def test_on_a_terminal_tables_are_drawn(home: Path, tmp_path: Path) -> None:
         ("say date_format='day-first' or limit=0.05 to", "say --date-format day-first or --limit 0.05 to"),
         ("or say keep_newest=True if", "or say --keep-newest if"),
         ("name it: timeframe= 1m | 3m", "name it: --timeframe 1m | 3m"),
+        ("or say revise=True to store these", "or say --revise to store these"),
+        ("say which: columns={'volume': 'NAME'}", "say which: --column volume=NAME"),
+        ("say which: columns={'symbol': \"day's\"} or zone='UTC'", "say which: --column symbol=day's or --zone UTC"),
+        ("its format: date_format='%Y/%m/%d %H:%M'.", 'its format: --date-format "%Y/%m/%d %H:%M".'),
+        ("limit: received 5; write less", "--limit: received 5; write less"),
+        ("file: received x; check it", "FILE: received x; check it"),
         ("volume = Vol.; time = date", "volume = Vol.; time = date"),
     ],
 )
 def test_sentences_speak_of_options(python: str, shell: str) -> None:
-    assert in_words(python) == shell
+    assert translated(python, IMPORT) == shell

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cryptolab.bars import Bars
+from cryptolab.database.files import write
 from cryptolab.database.importing import Choices, Imported, bring_in, bring_in_all
 from cryptolab.errors import DataError, InputError, UnknownNameError
 from tests.database import importing_files as files
@@ -55,8 +61,6 @@ def test_binances_archive(tmp_path: Path, unit: str, header: str, ending: str) -
     lines = files.binance_lines(TRUE, unit)
     path = written(tmp_path, "BTCUSDT-1h-2020-01.csv", lines, header)
     if ending == "zip":
-        import zipfile
-
         with zipfile.ZipFile(tmp_path / "BTCUSDT-1h-2020-01.zip", "w") as archive:
             archive.write(path, path.name)
         path = tmp_path / "BTCUSDT-1h-2020-01.zip"
@@ -75,12 +79,13 @@ def test_binances_archive(tmp_path: Path, unit: str, header: str, ending: str) -
 
 
 def test_months_before_and_after_the_change_of_unit_go_together(tmp_path: Path) -> None:
-    first = files.binance_zip(tmp_path, TRUE[:50], "BTCUSDT-1h-2024-12.zip", "ms")
-    second = files.binance_zip(tmp_path, TRUE[50:], "BTCUSDT-1h-2025-01.zip", "us")
-    (found,), none = bring_in_all([second, first], now=NOW)
+    first = files.binance_zip(tmp_path, TRUE[:48], "BTCUSDT-1h-2020-01.zip", "ms")
+    second = files.binance_zip(tmp_path, TRUE[48:72], "BTCUSDT-1h-2020-01-03.zip", "us")
+    third = files.binance_zip(tmp_path, TRUE[72:], "BTCUSDT-1h-2020-01-04.zip", "us")
+    (found,), none = bring_in_all([second, third, first], now=NOW)
     assert none == {}
     assert same(found.bars, TRUE)
-    assert found.source == "import:BTCUSDT-1h-2025-01.zip and 1 more"
+    assert found.source == "import:BTCUSDT-1h-2020-01-03.zip and 2 more"
     assert said(found)["time"] == "open_time: epoch numbers in us | open_time: epoch numbers in ms"
     mixed = written(tmp_path, "x.csv", files.binance_lines(TRUE[:50]) + files.binance_lines(TRUE[50:], "us"))
     both = brought(mixed, symbol="BTCUSDT")
@@ -179,7 +184,6 @@ def test_yfinance_with_levels_of_columns(tmp_path: Path) -> None:
 def test_investing_com(tmp_path: Path) -> None:
     head = '\ufeff"Date","Price","Open","High","Low","Vol.","Change %"\n'
     frame = DAYS.frame().round(1)
-    frame["high"], frame["low"] = frame.max(axis=1).where(frame["high"] > 0, 0), frame["low"]
     frame["high"] = DAYS.frame().round(1)["high"]
     frame["volume"] = (np.arange(70) + 1) * 10.0
     lines = [
@@ -351,7 +355,10 @@ def test_ways_to_write_numbers(tmp_path: Path, style: str, told: str) -> None:
 def test_a_comma_that_may_be_either_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, "BTCUSDT.csv", [f"{ISO(when)};42,265;42,999;42,001;42,300;7" for when in TRUE.index],
                    "Date;Open;High;Low;Close;Volume\n")  # fmt: skip
-    assert "numbers: received '42,265', which may be either; say what the comma is: decimal='comma'" in refused(path)
+    assert (
+        "numbers: received '42,265', which may be either; say what the comma is: decimal='point' or decimal='comma'."
+        in refused(path)
+    )
     assert brought(path, decimal="comma").bars.open[0] == 42.265
     assert brought(path, decimal="point").bars.open[0] == 42265.0
     path.write_text(path.read_text().replace(";7", ";1,234,567"))
@@ -359,7 +366,9 @@ def test_a_comma_that_may_be_either_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace(";1,234,567", ";1,5"))
     assert brought(path).bars.open[0] == 42.265
     path.write_text(path.read_text() + f"{ISO(TRUE.index[0])};1.234,5;1,234.5;1;2;3\n")
-    assert "numbers: received '1.234,5' beside '1,234.5'; write them all in one way." in refused(path)
+    assert "numbers: received '1.234,5' beside '1,234.5'; write them all in one way, or say decimal='point'" in refused(
+        path
+    )
 
 
 # symbol, exchange, timeframe
@@ -508,8 +517,6 @@ def test_files_without_bars_are_refused(tmp_path: Path, name: str, content: str,
 
 
 def test_an_archive_of_several_files_is_refused(tmp_path: Path) -> None:
-    import zipfile
-
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("one.csv", "x")
         archive.writestr("two.csv", "x")
@@ -549,3 +556,218 @@ def test_choices_are_checked(given: dict[str, Any], part: str) -> None:
 def test_a_naive_now_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a time without a zone"):
         bring_in(table(tmp_path, TRUE, ISO), now=pd.Timestamp("2030-01-01"))
+
+
+# what a reader loses
+
+
+def test_a_quotation_mark_that_is_never_closed_takes_no_row_with_it(tmp_path: Path) -> None:
+    lines = [f"{ISO(when)},{numbers(row)}" for when, row in rows(TRUE)]
+    head = "timestamp,open,high,low,close,volume\n"
+    lines[50] = f'"{lines[50]}'
+    sentence = refused(written(tmp_path, "BTCUSDT.csv", lines, head))
+    assert "line 52: received a quotation mark that nothing closes; correct that line." in sentence
+    lines[50] = lines[50][1:].replace(",", ',"', 1)
+    assert "line 52: received" in refused(written(tmp_path, "BTCUSDT.csv", ["", *lines[:50], *lines[50:]][1:], head))
+    lines[50] = lines[50].replace('"', "").replace(" ", "\r", 1)
+    assert "line 52: received a line's end within it" in refused(written(tmp_path, "BTCUSDT.csv", lines, head))
+
+
+@given(st.lists(st.sampled_from(['"', ",", "\n", "1", "\r", ";", " ", "x"]), max_size=12), st.integers(0, 95))
+def test_every_line_becomes_a_row_or_the_file_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, odd: list[str], place: int
+) -> None:
+    lines = [f"{ISO(when)},{numbers(row)}" for when, row in rows(TRUE)]
+    lines[place] += "".join(odd)
+    path = written(tmp_path_factory.mktemp("odd"), "BTCUSDT.csv", lines, "timestamp,open,high,low,close,volume\n")
+    try:
+        found = brought(path)
+    except DataError:
+        return
+    content = re.sub(rb"\r+\n", b"\n", path.read_bytes())
+    assert found.rows == sum(map(bool, content.split(b"\n"))) - 1
+    assert len(found.bars) + len(found.set_aside) == found.rows
+    assert len(found.bars) >= 95
+
+
+@pytest.mark.parametrize("mark", ["\x85", "\u2028", "\x0c", "\x1e", "\r", "\v"])
+def test_marks_in_a_banner_end_no_line(tmp_path: Path, mark: str) -> None:
+    lines = [f"{ISO(when)},{numbers(row)}" for when, row in rows(TRUE)]
+    found = brought(
+        written(tmp_path, "BTCUSDT.csv", lines, f"from{mark}somewhere\ntimestamp,open,high,low,close,volume\n")
+    )
+    assert same(found.bars, TRUE)
+    assert said(found)["format"].startswith("text separated by commas, header in line 2")
+
+
+def test_a_header_below_many_lines(tmp_path: Path) -> None:
+    lines = [f"{ISO(when)},{numbers(row)}" for when, row in rows(TRUE)]
+    banner = "".join(f"line {number} of a banner\n" for number in range(30))
+    found = brought(written(tmp_path, "BTCUSDT.csv", lines, f"{banner}timestamp,open,high,low,close,volume\n"))
+    assert same(found.bars, TRUE)
+
+
+def test_a_comma_behind_each_row_is_no_field(tmp_path: Path) -> None:
+    head = "timestamp,open,high,low,close,volume\n"
+    lines = [f"{ISO(when)},{numbers(row)}" for when, row in rows(TRUE)]
+    found = brought(written(tmp_path, "BTCUSDT.csv", [f"{line}," for line in lines], head))
+    assert same(found.bars, TRUE)
+    mixed = ["", *(f"{line}, " if place % 3 else line for place, line in enumerate(lines)), "a,b", lines[3]]
+    found = brought(written(tmp_path, "BTCUSDT.csv", mixed, head))
+    assert same(found.bars, TRUE)
+    assert found.counts == {"unreadable": 1, "duplicate": 1}
+    assert list(found.set_aside["row"]) == [99, 100]
+
+
+def test_rows_that_all_have_other_fields_than_the_header(tmp_path: Path) -> None:
+    head = "timestamp,open,high,low,close,volume\n"
+    lines = [f"{ISO(when)},{numbers(row)}" for when, row in rows(TRUE)]
+    more = written(tmp_path, "BTCUSDT.csv", [f"{line},1" for line in lines], head)
+    assert "received rows of 7 fields below 6 names, first line 2; give each row a field" in refused(more)
+    less = written(tmp_path, "BTCUSDT.csv", [line.rsplit(",", 1)[0] for line in lines], head)
+    assert "received rows of 5 fields below 6 names, first line 2" in refused(less)
+
+
+@pytest.mark.parametrize("date", [(1980, 0, 0), (2020, 13, 1), (2020, 2, 31)])
+def test_an_entry_without_a_date(tmp_path: Path, date: tuple[int, int, int]) -> None:
+    path = files.binance_zip(tmp_path, TRUE)
+    content = bytearray(path.read_bytes())
+    place = content.index(b"PK\x01\x02") + 14
+    content[place : place + 2] = ((date[0] - 1980) << 9 | date[1] << 5 | date[2]).to_bytes(2, "little")
+    path.write_bytes(content)
+    assert same(bring_in(path, now=NOW).bars, TRUE)
+
+
+@pytest.mark.parametrize(("entry", "file", "kept"), [(2, 2, True), (0, 2, False), (2, 0, False)])
+def test_an_entry_is_as_old_as_it_and_its_archive_say(tmp_path: Path, entry: int, file: int, kept: bool) -> None:
+    """Whole days; the newest bar is closed where both were written after it."""
+    end = TRUE.index[-1] + pd.Timedelta("1h")
+    path = tmp_path / "BTCUSDT.zip"
+    info = zipfile.ZipInfo("BTCUSDT.csv", (end + pd.Timedelta(hours=entry - 1)).timetuple()[:6])
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(info, table(tmp_path, TRUE, ISO).read_text())
+    written_at = (end + pd.Timedelta(hours=file - 1)).value
+    os.utime(path, ns=(written_at, written_at))
+    assert (bring_in(path, now=NOW).counts == {}) is kept
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"a" * 200_000, "columns: received no line that names open, high, low and close, first 'aaaa"),
+        ("time,open,high,low,close\n".encode("utf-16-le"), "received what looks binary and not like text; unpack it"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "received what looks binary"),
+        (b"time,open,high,low,close,close,volume\n", "received 'close' and 'close'; rename one of them."),
+    ],
+)
+def test_texts_that_are_no_tables(tmp_path: Path, content: bytes, part: str) -> None:
+    (tmp_path / "BTCUSDT.csv").write_bytes(content)
+    assert part in refused(tmp_path / "BTCUSDT.csv")
+
+
+def test_a_file_in_utf_32(tmp_path: Path) -> None:
+    path = table(tmp_path, TRUE, ISO)
+    path.write_bytes(path.read_text().encode("utf-32"))
+    assert same(brought(path).bars, TRUE)
+
+
+def test_parquet_of_kinds_that_are_no_times(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    content = pa.Table.from_pandas(TRUE.frame().reset_index(), preserve_index=False)
+    path = tmp_path / "BTCUSDT.parquet"
+    for values in ([b"\xff\xfe"] * 96, [{"a": 1}] * 96, [[1]] * 96, [True] * 96):
+        pq.write_table(content.set_column(0, "timestamp", pa.array(values)), path)
+        assert "in the first row, no time; name the column" in refused(path)
+    pq.write_table(content.append_column("timestamp", content["timestamp"]), path)
+    assert "column 'timestamp': received it twice; keep one." in refused(path)
+    pq.write_table(content.append_column("symbol", pa.array([["BTCUSDT"]] * 96)), path)
+    assert "received BTC/USDT by the file's name and ['BTCUSDT'] in its column" in refused(path)
+    pq.write_table(content.select(["timestamp"]).append_column("funding_rate", pa.array([0.1] * 96)), path)
+    assert "columns: received timestamp, funding_rate; give a file with open, high, low and close." in refused(path)
+
+
+def test_money_of_coinmarketcap_must_be_settled_too(tmp_path: Path) -> None:
+    lines = [f"{when:%Y-%m-%d} 23:59:59,{numbers(row)},5" for when, row in rows(DAYS)]
+    path = written(tmp_path, "BTC-USD.csv", lines, "Date,Open,High,Low,Close,Volume,Marketcap\n")
+    assert "volume: received 'Volume' of CoinMarketCap, which counts money and not coins" in refused(path)
+
+
+def test_the_volume_of_another_coin_is_not_the_bases(tmp_path: Path) -> None:
+    lines = [f"{ISO(when)},{numbers(row)}" for when, row in rows(TRUE)]
+    head = "timestamp,open,high,low,close,Volume USD\n"
+    assert "volume: received 'Volume USD', which counts money" in refused(
+        written(tmp_path, "plain.csv", lines, head), symbol="BTC/USDT"
+    )
+    for coin, symbol in (("BTC", "BTC/USDT"), ("DOT", "DOT/USDT")):
+        path = written(tmp_path, "plain.csv", lines, head.replace("USD", coin))
+        assert np.array_equal(brought(path, symbol=symbol).bars.volume, TRUE.volume)
+    # of whose market is not known yet: BTC may be the quote, DOT is none
+    lines = [f"{line},{symbol}" for line in lines for symbol in ("ETH/BTC",)]
+    path = written(tmp_path, "plain.csv", lines, "timestamp,open,high,low,close,Volume BTC,ticker\n")
+    assert "'Volume BTC', which counts money" in refused(path)
+    path = written(tmp_path, "plain.csv", lines, "timestamp,open,high,low,close,Volume ETH,pair\n")
+    assert "'Volume ETH', which counts money" in refused(path)
+    path = written(tmp_path, "plain.csv", lines, "timestamp,open,high,low,close,Volume DOT,pair\n")
+    assert np.array_equal(brought(path).bars.volume, TRUE.volume)
+
+
+# files that cryptolab wrote
+
+
+def exported(folder: Path, bars: Bars, name: str = "out.parquet", exchange: str | None = "kraken") -> Path:
+    write(bars, folder / name, exchange=exchange)
+    return folder / name
+
+
+def test_what_was_exported_says_what_it_is(tmp_path: Path) -> None:
+    bars = TRUE[:31]
+    found = bring_in(exported(tmp_path, bars), now=NOW)
+    assert same(found.bars, bars)
+    assert found.counts == {}
+    assert (found.bars.timeframe, found.exchange) == ("1h", "kraken")
+    assert said(found)["symbol"] == "BTC/USDT, written by cryptolab"
+    assert said(found)["exchange"] == "kraken, written by cryptolab"
+    assert bring_in(exported(tmp_path, bars, "plain.parquet", None), now=NOW).exchange == "binance"
+    one = bring_in(exported(tmp_path, TRUE[:1], "one.parquet"), now=NOW)
+    assert same(one.bars, TRUE[:1])
+    assert said(one)["timeframe"] == "1h, written by cryptolab"
+
+
+def test_what_contradicts_an_exported_file_is_refused(tmp_path: Path) -> None:
+    path = exported(tmp_path, TRUE)
+    assert "symbol: received ETH/USDT given and BTC/USDT written by cryptolab" in refused(path, symbol="ETH/USDT")
+    assert "exchange: received 'okx' for a file of kraken" in refused(path, exchange="okx")
+    assert "timeframe: received '4h' for rows that are 1h apart" in refused(path, timeframe="4h")
+    assert "1h (given) and 4h written by cryptolab" in refused(_with_stamp(path, timeframe="4h"), timeframe="1h")
+    assert "received BTC/USDT written by cryptolab and ETH/USDT by the file's name" in refused(
+        exported(tmp_path, TRUE, "ETHUSDT.parquet")
+    )
+
+
+def _with_stamp(path: Path, **changed: Any) -> Path:
+    import pyarrow.parquet as pq
+
+    content = pq.read_table(path)
+    said_so = json.loads(content.schema.metadata[b"cryptolab"]) | changed
+    pq.write_table(content.replace_schema_metadata({"cryptolab": json.dumps(said_so)}), path)
+    return path
+
+
+def test_only_bars_that_were_closed_when_exported_are_kept(tmp_path: Path) -> None:
+    path = exported(tmp_path, TRUE[:31])
+    until = TRUE.time[30] + TRUE.interval
+    assert bring_in(_with_stamp(path, closed_until=int(until)), now=NOW).counts == {}
+    counts = {"newest, may be forming": 1}
+    assert bring_in(_with_stamp(path, closed_until=int(until) - 1), now=NOW).counts == counts
+    assert bring_in(_with_stamp(path, foreign=1), timeframe="1h", symbol="BTC/USDT", now=NOW).counts == counts
+
+
+def test_a_bar_that_forms_is_not_said_to_be_closed(tmp_path: Path) -> None:
+    now = pd.Timestamp.now("UTC")
+    frame = TRUE.frame()
+    frame.index = frame.index + (now.floor("h") - frame.index[-1])
+    path = exported(tmp_path, Bars.from_frame(frame, "BTC/USDT", "1h"))
+    assert bring_in(path, now=now).counts == {"still forming": 1}
+    assert bring_in(path, now=NOW).counts == {"newest, may be forming": 1}

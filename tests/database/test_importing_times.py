@@ -18,7 +18,7 @@ from cryptolab.database.importing.sheet import NO_TIME
 from cryptolab.errors import DataError
 from tests.database import importing_files as files
 from tests.database.importing_files import numbers, rows, same, table, written
-from tests.database.test_importing import brought, refused, said
+from tests.database.test_importing import ISO, brought, refused, said
 
 TRUE = files.market(400)  # sixteen days: the day of the month passes 12
 
@@ -38,6 +38,8 @@ WRITTEN = {
     "CryptoDataDownload": "%Y-%m-%d %I-%p",
     "month by name": "%b %d, %Y %H:%M",
     "month in full": "%B %d, %Y %I:%M %p",
+    "year first, short": "%y-%m-%d %H:%M",
+    "year first, points": "%y.%m.%d %H:%M",
     "day and name": "%d-%b-%y %H:%M",
     "day and name in full": "%d %B %Y %H:%M",
 }
@@ -61,20 +63,23 @@ def test_dates_with_a_zone_need_no_assumption(tmp_path: Path, zoned: str) -> Non
     assert said(found)["zone"] == "as each time says"
 
 
-def test_an_offset_is_taken_off(tmp_path: Path) -> None:
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/St_Johns", "America/New_York"])  # +05:45, -03:30, -05:00
+@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M GMT%z", "%Y-%m-%d %H:%M:%S%z"])
+def test_an_offset_is_taken_off(tmp_path: Path, zone: str, form: str) -> None:
     def local(when: pd.Timestamp) -> str:
-        return when.tz_convert("Asia/Kathmandu").strftime("%d.%m.%Y %H:%M GMT%z")  # +05:45
+        return when.tz_convert(zone).strftime(form)
 
     assert same(brought(table(tmp_path, TRUE, local)).bars, TRUE)
 
 
-INSTANTS = st.datetimes(pd.Timestamp("2009-01-03").to_pydatetime(), pd.Timestamp("2068-12-31").to_pydatetime())
+INSTANTS = st.datetimes(pd.Timestamp("2009-01-03").to_pydatetime(), pd.Timestamp("2025-12-31").to_pydatetime())
 
 
 @given(st.lists(INSTANTS, min_size=1, max_size=8), st.sampled_from(sorted(WRITTEN)))
 def test_any_date_is_read_as_strptime_reads_it(instants: list[Any], name: str) -> None:
-    # the last one shows which number is the day; a year of two digits is of this century
-    stamps = [pd.Timestamp(each).floor("s") for each in [*instants, pd.Timestamp("2021-01-31")]]
+    # the last ones show which number is the day and which the year; one of two digits is of this century
+    shown = [pd.Timestamp("2021-01-31"), pd.Timestamp("2021-01-05")]
+    stamps = [pd.Timestamp(each).floor("s") for each in [*instants, *shown]]
     texts = [stamp.strftime(WRITTEN[name]) for stamp in stamps]
     form = WRITTEN[name].replace(".000", ".%f")
     utc = datetime.UTC
@@ -131,6 +136,41 @@ def test_dates_in_both_orders_are_refused(tmp_path: Path) -> None:
     )
 
 
+def test_points_say_that_the_day_is_first_where_all_dates_have_them(tmp_path: Path) -> None:
+    ten = files.market(10, "1d")
+    assert same(brought(table(tmp_path, ten, lambda when: when.strftime("%d.%m.%Y"))).bars, ten)
+    some = table(tmp_path, ten, lambda when: when.strftime("%d/%m/%Y" if when.day == 9 else "%d.%m.%Y"))
+    assert "say which: date_format='day-first' or date_format='month-first'." in refused(some)
+
+
+def short(path: Path, form: str, first: str, days: int) -> tuple[Path, Any]:
+    bars = files.market(days, "1d").frame()
+    bars.index = bars.index + (pd.Timestamp(first, tz="UTC") - bars.index[0])
+    true = type(TRUE).from_frame(bars, "BTC/USDT", "1d")
+    return table(path, true, lambda when: when.strftime(form)), true
+
+
+def test_a_short_year_may_stand_in_front(tmp_path: Path) -> None:
+    for form in ("%y-%m-%d", "%d/%m/%y", "%m-%d-%y"):
+        path, true = short(tmp_path, form, "2021-01-01", 400)
+        assert same(brought(path).bars, true)
+    path, true = short(tmp_path, "%y-%m-%d", "2012-10-10", 3)
+    sentence = refused(path, timeframe="1d")
+    assert "'12-10-10', and no date that shows which number is the month; say which: date_format='day-first' or" in (
+        sentence
+    )
+    assert sentence.endswith("date_format='month-first' or date_format='year-first'.")
+    assert same(brought(path, date_format="year-first").bars, true)
+    path, true = short(tmp_path, "%d-%m-%y", "2012-10-10", 3)
+    assert same(brought(path, date_format="day-first").bars, true)
+
+
+@pytest.mark.parametrize("days", [("05", "20"), ("20", "31")])  # as years 2005 and 2031: before any coin, and to come
+def test_a_reading_that_leads_to_no_time_of_any_coin_is_none(days: tuple[str, str]) -> None:
+    found = from_texts("times", pa.chunked_array([[f"{day}-01-21" for day in days]]), None)
+    assert found.ns.tolist() == [pd.Timestamp(f"2021-01-{day}").value for day in days]
+
+
 def test_a_format_that_fits_no_row_is_refused(tmp_path: Path) -> None:
     path = table(tmp_path, TRUE, lambda when: when.strftime("%d.%m.%Y %H:%M"))
     assert "'01.01.2020 00:00' in the first row, no time" in refused(path, date_format="%Y-%m-%d")
@@ -153,6 +193,28 @@ def test_epoch_numbers_of_mixed_units(tmp_path_factory: pytest.TempPathFactory, 
     told = said(found)["time"]
     for unit in set(units):
         assert f"{unit} ({units.count(unit)} rows)" in told or set(units) == {unit}
+
+
+@pytest.mark.parametrize("form", ["%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d%H"])
+def test_dates_in_digits_are_named_as_such(tmp_path: Path, form: str) -> None:
+    path = table(tmp_path, TRUE, lambda when: when.strftime(form))
+    assert f"a date in digits; say so: date_format='{form}'." in refused(path)
+    assert same(brought(path, date_format=form).bars, TRUE)
+    frame = TRUE.frame().reset_index()
+    frame["timestamp"] = frame["timestamp"].dt.strftime(form).astype("int64")
+    frame.to_parquet(tmp_path / "BTCUSDT.parquet")
+    assert same(brought(tmp_path / "BTCUSDT.parquet", date_format=form).bars, TRUE)
+
+
+def test_a_time_before_any_coin_has_lost_a_digit(tmp_path: Path) -> None:
+    text = str(files.epoch(TRUE.index[30]))
+    path = table(tmp_path, TRUE, files.epoch)
+    path.write_text(path.read_text().replace(text, text[:-1]))
+    found = brought(path)
+    assert found.counts == {"before any coin": 1}
+    assert len(found.bars) == 399
+    old = table(tmp_path, TRUE, lambda when: ISO(when - pd.Timedelta("15000D")))
+    assert "400 of 400 rows that are before any coin (2009-01-03), first line 2 at 1978-12-07" in refused(old)
 
 
 def test_times_newer_than_now_are_a_sign_of_a_wrong_file(tmp_path: Path) -> None:
@@ -203,6 +265,77 @@ def test_an_hour_that_a_clock_shows_twice_and_the_file_once_is_set_aside(tmp_pat
     found = brought(path, zone="Europe/Berlin")
     assert found.counts == {"clock change": 2}
     assert len(found.bars) == len(bars) - 2
+
+
+def in_autumn(folder: Path, change: Any) -> tuple[Path, Any]:
+    """A file of Berlin's October and November 2021; change: the lines and the places of the hour shown twice."""
+    bars, local = year("Europe/Berlin")
+    bars = bars[24 * 273 : 24 * 330]
+    lines = [f"{local(when)},{numbers(row)}" for when, row in rows(bars)]
+    places = [place for place, line in enumerate(lines) if line.startswith("2021-10-31 02:00")]
+    return written(folder, "BTCUSDT.csv", change(lines, *places), "timestamp,open,high,low,close,volume\n"), bars
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lines, one, other: [*lines[other:], *lines[:other]],
+        lambda lines, one, other: [lines[other], *lines[:other], *lines[other + 1 :]],
+        lambda lines, one, other: [*lines[:other], lines[one], *lines[other + 1 :]],
+    ],
+    ids=["two pieces", "shuffled", "the same row twice"],
+)
+def test_an_hour_shown_twice_is_not_guessed(tmp_path: Path, change: Any) -> None:
+    path, bars = in_autumn(tmp_path, change)
+    found = brought(path, zone="Europe/Berlin")
+    assert found.counts == {"clock change": 2}
+    kept = np.isin(bars.time, found.bars.time)
+    assert kept.sum() == len(found.bars) == len(bars) - 2
+    assert np.array_equal(found.bars.close, bars.close[kept])
+
+
+def test_two_columns_of_one_clock_are_compared_as_it_shows_them(tmp_path: Path) -> None:
+    bars, local = year("Europe/Berlin")
+    head = "date,timestamp,open,high,low,close,volume\n"
+    lines = [f"{local(when)[:10]},{local(when)},{numbers(row)}" for when, row in rows(bars)]
+    found = brought(written(tmp_path, "BTCUSDT.csv", lines, head), zone="Europe/Berlin")
+    assert same(found.bars, bars)
+    assert said(found)["beside it"] == "date agrees in every row"
+
+
+def test_an_epoch_settles_what_a_date_beside_it_leaves_open(tmp_path: Path) -> None:
+    head = "unix,date,open,high,low,close,volume\n"
+    lines = [f"{files.epoch(when)},{when:%d/%m/%Y %H:%M},{numbers(row)}" for when, row in rows(TRUE[:96])]
+    found = brought(written(tmp_path, "BTCUSDT.csv", lines, head))
+    assert same(found.bars, TRUE[:96])
+    assert said(found)["beside it"] == "date is not used: it shows no clear times"
+
+
+def test_a_column_of_few_times_is_not_asked(tmp_path: Path) -> None:
+    head = "date,timestamp,open,high,low,close,volume\n"
+    few = [f"{when:%Y-%m-%d}" if when.hour == 7 and when.day < 9 else "-" for when in TRUE.index]
+    lines = [f"{day},{files.epoch(when)},{numbers(row)}" for day, (when, row) in zip(few, rows(TRUE), strict=True)]
+    assert "beside it" not in said(brought(written(tmp_path, "BTCUSDT.csv", lines, head)))
+
+
+def test_columns_that_differ_by_whole_hours_in_many_ways_are_no_zone(tmp_path: Path) -> None:
+    head = "date,timestamp,open,high,low,close,volume\n"
+    lines = [
+        f"{when + pd.Timedelta(hours=1 + when.day % 7):%Y-%m-%d %H:%M},{files.epoch(when)},{numbers(row)}"
+        for when, row in rows(TRUE)
+    ]
+    assert "400 of 400 rows in which they disagree" in refused(written(tmp_path, "BTCUSDT.csv", lines, head))
+
+
+def test_timestamps_far_from_now_are_no_times(tmp_path: Path) -> None:
+    frame = TRUE.frame().reset_index()
+    for value in ("1500-01-01", "9999-12-31"):
+        frame["timestamp"] = frame["timestamp"].astype("datetime64[us, UTC]")
+        frame.loc[7, "timestamp"] = pd.Timestamp(value, tz="UTC")
+        frame.to_parquet(tmp_path / "BTCUSDT.parquet")
+        found = brought(tmp_path / "BTCUSDT.parquet")
+        assert found.counts == {"unreadable": 1}
+        assert len(found.bars) == 399
 
 
 def test_days_that_begin_elsewhere_are_refused(tmp_path: Path) -> None:
@@ -265,6 +398,21 @@ def test_a_date_and_a_time_of_day_apart(tmp_path: Path) -> None:
     found = brought(written(tmp_path, "BTCUSDT.csv", lines, head))
     assert same(found.bars, TRUE)
     assert said(found)["time"] == "Date and Time: dates"
+
+
+@pytest.mark.parametrize(
+    ("title", "clock"), [("Time", "%I:%M:%S %p"), ("Time", "%H%M"), ("Time", "%H%M%S"), ("hour", "%H"), ("Hour", "%-H")]
+)
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_times_of_day_as_people_write_them(tmp_path: Path, title: str, clock: str, kind: str) -> None:
+    frame = TRUE.frame().reset_index()
+    frame.insert(0, "Date", frame["timestamp"].dt.tz_localize(None).dt.normalize())
+    frame.insert(1, title, frame.pop("timestamp").dt.strftime(clock))
+    path = tmp_path / f"BTCUSDT.{kind}"
+    frame.to_parquet(path) if kind == "parquet" else frame.to_csv(path, index=False)
+    found = brought(path)
+    assert same(found.bars, TRUE)
+    assert said(found)["time"] == f"Date and {title}: dates"
 
 
 def test_a_column_that_calls_itself_local_needs_its_zone(tmp_path: Path) -> None:

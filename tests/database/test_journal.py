@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
+import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from cryptolab import locks
 from cryptolab.database import journal as module
 from cryptolab.database.journal import Journal
 
@@ -36,6 +40,12 @@ def own_file(journal: Journal) -> Path:
     return path
 
 
+def line(text: str) -> bytes:
+    """Return a line with the checksum that it should have, without its end."""
+    body = text.encode()[:-1]
+    return body + b',"crc":"%08x"}' % zlib.crc32(body)
+
+
 @given(st.lists(st.lists(VALUES, max_size=3), max_size=4))
 def test_what_was_added_is_read(tmp_path_factory: pytest.TempPathFactory, parts: list[list[Any]]) -> None:
     journal = Journal(tmp_path_factory.mktemp("journal") / "deep" / "in")
@@ -55,19 +65,65 @@ def test_a_file_cut_anywhere_keeps_its_whole_lines_and_can_be_added_to(journal: 
     for length in range(len(content) + 1):
         path.write_bytes(content[:length])
         kept = [1, 2, 3][: sum(length >= end for end in ends)]  # a record counts without the end of its line
-        assert [each["timestamp"] for each in journal.read()] == kept
+        found = journal.look()
+        assert [each["timestamp"] for each in found.records] == kept
+        assert found.damaged == []
         journal.append([record(9)])
-        assert [each["timestamp"] for each in journal.read()] == [*kept, 9]
+        found = journal.look()
+        assert [each["timestamp"] for each in found.records] == [*kept, 9]
+        assert found.damaged == []
+        for other in set(journal.folder.glob("*.jsonl")) - {path}:
+            other.unlink()
 
 
 def test_what_is_no_record_is_passed_over_and_named(journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
+    journal = Journal(journal.folder, {"timestamp": int, "name": str})
+    journal.append([record(1, name="a")])
+    path = own_file(journal)
+    lines = [
+        line('{"timestamp":"monday","name":"b"}'), b"\x00\x00\xff", line("[1]"), b"7", line("{}"), b"{}", b"",
+        b'{"timestamp":2,"name":"c"}', line('{"timestamp":3}'), line('{"timestamp":4,"name":null}'),
+        line('{"timestamp":4,"name":"d","more":' + "[" * 100_000 + "]" * 100_000 + "}"),
+        line('{"timestamp":5,"name":"e"}'), b'{"timest',
+    ]  # fmt: skip
+    with path.open("ab") as file:
+        file.write(b"\n".join(lines))
+    with caplog.at_level(logging.WARNING):
+        found = journal.look()
+    assert found.records == [record(1, name="a"), record(5, name="e")]
+    assert found.damaged == [f"{path}: line {number}" for number in (2, 3, 4, 5, 6, 7, 9, 10, 11, 12)]
+    assert caplog.messages == [f"{each} is not what was written; it is passed over" for each in found.damaged]
+    assert journal.remove(lambda each: True) == 2  # nobody knows what the others said
+    assert len(journal.look().damaged) == 10
+    assert journal.read() == []
+
+
+def test_no_bit_of_a_line_can_turn_without_being_noticed(journal: Journal) -> None:
+    """Nor that of a line's end. What is read is right, and what is missing is known of."""
+    records = [record(number, close=1.25) for number in (1, 2)]
+    journal.append(records)
+    path = own_file(journal)
+    content = path.read_bytes()
+    for place in range(len(content)):
+        for bit in range(8):
+            path.write_bytes(content[:place] + bytes([content[place] ^ (1 << bit)]) + content[place + 1 :])
+            found = journal.look()
+            assert all(each in records for each in found.records)
+            assert found.damaged, (place, bit)
+
+
+def test_who_waited_for_a_file_that_was_written_anew_writes_into_the_new_one(journal: Journal) -> None:
     journal.append([record(1)])
     path = own_file(journal)
-    with path.open("ab") as file:
-        file.write(b'{"timestamp": "monday"}\n\x00\x00\xff\n[1]\n7\n{}\n\n{"timestamp":2}\n{"timest')
-    with caplog.at_level(logging.WARNING):
-        assert journal.read() == [record(1), record(2)]
-    assert caplog.messages == [f"{path}: line {line} is no record; it is passed over" for line in (2, 3, 4, 5, 6)]
+    new = path.with_suffix(".new")
+    new.write_bytes(path.read_bytes())
+    with locks.alone(path):
+        waiting = threading.Thread(target=journal.append, args=[[record(2)]])
+        waiting.start()
+        time.sleep(0.1)  # it has the old file open, or else opens the new one, which is right as well
+        new.replace(path)
+    waiting.join(60)
+    assert journal.read() == [record(1), record(2)]
 
 
 @pytest.mark.parametrize("problem", [OSError(28, "No space left on device"), KeyboardInterrupt()])

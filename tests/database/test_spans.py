@@ -90,12 +90,19 @@ def test_a_span_back_from_now() -> None:
         assert abs(time.time_ns() - 1000 * day - moment_before(back)) < 60 * 10**9
     assert abs(time.time_ns() - 1.5 * 3600e9 - moment_before("1.5h")) < 60e9
     assert abs(time.time_ns() - 14 * day - moment_before("2 weeks")) < 60e9
+    assert abs(time.time_ns() - moment_before("0d")) < 60e9
+    assert abs(time.time_ns() - moment_before(dt.timedelta(0))) < 60e9
     assert moment_before("2024-01-01") == NEW_YEAR
 
 
 @pytest.mark.parametrize(
-    "value", ["6m", "1M", "2y", "-5d", "d", "1e9d", "99999999d", "5", 730, None, pd.NaT, dt.timedelta(-1)]
-)
+    "value", [
+        "6m", "1M", "2y", "-5d", "d", "1e9d", "99999999d", "5", 730, None, pd.NaT, dt.timedelta(-1), "1000D",
+        np.timedelta64(5, "D"), "2024-02-30",
+    ],
+)  # fmt: skip
 def test_a_span_that_may_mean_two_things_is_refused(value: Any) -> None:
-    with pytest.raises(InputError, match=r"^older_than: received "):
+    with pytest.raises(
+        InputError, match=r"^older_than: received .*; write a time, or a span back from now, as in '730d'"
+    ):
         moment_before(value)

@@ -119,6 +119,33 @@ def test_a_data_set_that_was_removed_leaves_nothing_to_be_seen(db: DuckDBManager
     assert db.save_ohlcv(FRAME, SYMBOL, "1h") == (60, 0, 0)
 
 
+def test_a_simulated_market_stays_marked_and_apart(db: DuckDBManager) -> None:
+    bars = simulate(200, "1h", 3, SYMBOL)
+    assert db.save_ohlcv(bars) == (200, 0, 0)
+    assert db.load_bars(SYMBOL, "1h").simulated
+    assert db.load_bars(SYMBOL, "1h", bars.index[5], bars.index[9]).simulated
+    assert db.save_ohlcv(db.load_bars(SYMBOL, "1h")) == (0, 200, 0)
+    assert db.sql("SELECT DISTINCT source FROM ohlcv")["source"].tolist() == ["simulated"]
+    real = candles(bars.index[-1:] + pd.Timedelta("1h"), 5.0)
+    assert refusal(lambda: db.save_ohlcv(real, SYMBOL, "1h"), DataError) == (
+        "BTC/USDT 1h on binance: received bars that traded, where bars of the simulated market are stored; "
+        "give them another symbol or exchange, or delete those first."
+    )
+    assert refusal(lambda: db.save_ohlcv(bars, source="mine")) == (
+        "source: received 'mine' for bars of the simulated market; leave it out."
+    )
+    db.save_ohlcv(real, "ETH/USDT", "1h", source="a file")
+    assert not db.load_bars("ETH/USDT", "1h").simulated
+    for more in (bars, bars.frame()):
+        other = Bars.from_frame(more, "ETH/USDT", "1h", "simulated") if isinstance(more, pd.DataFrame) else None
+        said = refusal(lambda: db.save_ohlcv(other or simulate(9, "1h", 3, "ETH/USDT")), DataError)  # noqa: B023
+        assert "received bars of the simulated market, where bars that traded are stored" in said
+    db.delete(SYMBOL, "1h")
+    assert db.save_ohlcv(Bars.from_frame(real, SYMBOL, "1h", "my.csv")) == (1, 0, 0)
+    assert not db.load_bars(SYMBOL, "1h").simulated
+    assert db.sql("SELECT source FROM ohlcv WHERE symbol = 'BTC/USDT'")["source"].tolist() == ["my.csv"]
+
+
 # the database file
 
 
@@ -175,6 +202,11 @@ def test_places_that_cannot_be(tmp_path: Path) -> None:
     assert said == f"parquet_dir: received {tmp_path / 'file'} (File exists); name a folder that can be made."
     said = refusal(lambda: DuckDBManager(tmp_path, tmp_path / "parquet"))
     assert said == f"path: received the folder {tmp_path}; name a file in it, as in 'data/market.duckdb'."
+    for place in (None, 7, b"x", ":memory:", "a\0b", "~no such user/x", "\ud800"):
+        said = refusal(lambda: DuckDBManager(place, tmp_path / "parquet"))  # type: ignore[arg-type]  # noqa: B023
+        assert said == f"path: received {place!r}; name a file, as in 'data/market.duckdb'."
+        said = refusal(lambda: DuckDBManager(tmp_path / "market.duckdb", place))  # type: ignore[arg-type]  # noqa: B023
+        assert said == f"parquet_dir: received {place!r}; name a folder, as in 'data/parquet'."
     db = DuckDBManager(tmp_path / "file" / "market.duckdb", tmp_path / "parquet")  # the views can be done without
     db.save_ohlcv(FRAME, SYMBOL, "1h")
     assert db.sql("SELECT count(*) AS n FROM ohlcv")["n"].tolist() == [60]

@@ -7,14 +7,16 @@ import io
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cryptolab.database import DuckDBManager, segments
+from cryptolab.database import DuckDBManager, queries, segments
 from cryptolab.database.segments import DamagedFile
 from tests.database.candles import SYMBOL, candles, opens, parquet_files, refusal, same, store
 
@@ -112,7 +114,7 @@ def test_sql_says_so_once_and_answers_from_the_rest(
     caplog.clear()
     with caplog.at_level(logging.WARNING):
         assert db.sql("SELECT symbol, count(*) AS n FROM ohlcv GROUP BY symbol ORDER BY 1")["n"].tolist() == [100, 100]
-    assert caplog.messages == ["sql: 1 damaged files were set aside; their bars are not among those asked"]
+    assert caplog.messages == ["sql: 1 damaged file was set aside; its bars are not among those asked"]
 
 
 def test_sql_goes_past_damage_where_that_is_said(db: DuckDBManager) -> None:
@@ -123,10 +125,12 @@ def test_sql_goes_past_damage_where_that_is_said(db: DuckDBManager) -> None:
     assert db.datasets()["damaged"].tolist() == [2]
 
 
-def test_no_bit_of_a_file_can_turn_without_being_noticed(tmp_path: Path) -> None:
+def test_no_bit_of_a_file_can_turn_without_being_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor end the process, as Arrow does at some footers. What is read is right, or the file is called damaged."""
+    monkeypatch.setattr(segments, "_mark", lambda segment: None)  # as if each were read for the first time
     db = store(tmp_path)
-    db.save_ohlcv(candles(SECOND[:40], range(1, 41)), SYMBOL, "1h", source="exchange")
+    db.save_ohlcv(candles(SECOND[:20], range(1, 21)), SYMBOL, "1h", source="exchange")
+    db.save_ohlcv(candles(SECOND[20:40], range(21, 41)), SYMBOL, "1h", source="another")
     (segment,) = db._dataset(SYMBOL, "1h", "binance").segments()
     content = segment.path.read_bytes()
     right = segments.read(segment, pa.BufferReader(content), -(2**62), 2**62)
@@ -138,6 +142,67 @@ def test_no_bit_of_a_file_can_turn_without_being_noticed(tmp_path: Path) -> None
         except DamagedFile:
             noticed += 1
     assert noticed > 0.8 * len(content)  # the rest is what nobody reads: statistics of pages
+
+
+@pytest.mark.parametrize("column", ["arrived", "source"])
+def test_no_bit_of_what_is_beside_the_prices_ends_the_process_or_is_believed(tmp_path: Path, column: str) -> None:
+    """Each bit of the pages and of their headers, as a reader sees it and as a query does."""
+    db = store(tmp_path)
+    db.save_ohlcv(candles(SECOND[:40], range(1, 41)), SYMBOL, "1h", source="exchange")
+    dataset = db._dataset(SYMBOL, "1h", "binance")
+    (segment,) = dataset.segments()
+    content = segment.path.read_bytes()
+    chunk = pq.read_metadata(segment.path).row_group(0).column(segments.SCHEMA.names.index(column))
+    first = chunk.dictionary_page_offset or chunk.data_page_offset
+    right = segments.read(segment, pa.BufferReader(content), -(2**62), 2**62)
+
+    def asked(content: bytes) -> pa.Table:
+        key = ("binance", SYMBOL, "1h")
+        files = [queries._File(key, dataset, segment, pa.BufferReader(content))]
+        return queries._seen(files).to_table(columns=segments.SCHEMA.names)
+
+    seen = asked(content)
+    noticed = 0
+    for place in range(first, first + chunk.total_compressed_size):
+        for bit in range(8):
+            spoilt = flipped(content, place, bit)
+            try:
+                assert asked(spoilt).equals(seen), place
+                assert segments.read(segment, pa.BufferReader(spoilt), -(2**62), 2**62).equals(right), place
+            except (pa.ArrowException, OSError, DamagedFile):
+                noticed += 1
+    assert noticed > 4 * chunk.total_compressed_size
+
+
+def unnoticed(content: bytes, column: str) -> int:
+    """Return a place where a turned bit changes what is read, if nobody looks at the checksums."""
+    chunk = pq.read_metadata(pa.BufferReader(content)).row_group(0).column(segments.SCHEMA.names.index(column))
+    first = chunk.dictionary_page_offset or chunk.data_page_offset
+    right = pq.ParquetFile(pa.BufferReader(content)).read(columns=[column])
+    for place in range(first, first + chunk.total_compressed_size):
+        with suppress(pa.ArrowException, OSError):
+            found = pq.ParquetFile(pa.BufferReader(flipped(content, place))).read(columns=[column])
+            if found.shape == right.shape and not found.equals(right):
+                return place
+    raise AssertionError
+
+
+@pytest.mark.parametrize("column", ["arrived", "source"])
+def test_damage_is_not_stored_again_as_right(tmp_path: Path, column: str) -> None:
+    """Though the prices were read before and are known to be sound."""
+    db = store(tmp_path)
+    db.save_ohlcv(candles(SECOND, 2.0), SYMBOL, "1h", source="exchange")
+    (path,) = parquet_files(db.parquet_dir)
+    os.utime(path, (1, 1))  # the clock would show whether it was touched
+    same(db.load_ohlcv(SYMBOL, "1h", "2024-01-01"), candles(SECOND, 2.0))
+    content = path.read_bytes()
+    end = unnoticed(content, column)
+    with path.open("r+b") as file:
+        file.write(flipped(content, end))
+    os.utime(path, (1, 1))
+    same(db.load_ohlcv(SYMBOL, "1h", "2024-01-01"), candles(SECOND, 2.0))
+    assert db.save_ohlcv(candles(SECOND[-1:] + pd.Timedelta("1h"), 2.0), SYMBOL, "1h") == (1, 0, 0)
+    assert "a damaged file" in refusal(lambda: db.load_ohlcv(SYMBOL, "1h"))
 
 
 def test_bars_lost_between_others_are_missing_until_they_are_stored_again(tmp_path: Path) -> None:
@@ -173,6 +238,48 @@ def test_all_of_a_damaged_data_set_can_be_removed(db: DuckDBManager) -> None:
     assert db.delete(SYMBOL, "1h") == 0
     assert db.datasets().empty
     assert "received no stored bars" in refusal(lambda: db.load_ohlcv(SYMBOL, "1h"))
+
+
+def test_all_that_there_is_may_be_damaged(db: DuckDBManager) -> None:
+    damage(db, DAMAGES["half"])
+    damage(db, DAMAGES["empty"], 1)
+    for _ in range(2):
+        assert refusal(lambda: db.load_ohlcv(SYMBOL, "1h", allow_holes=True)) == (
+            "BTC/USDT 1h on binance: received no bars but those in 2 damaged files; store these bars again."
+        )
+
+
+def test_a_gap_that_is_a_damaged_file_is_said_to_be_one(db: DuckDBManager, caplog: pytest.LogCaptureFixture) -> None:
+    db.save_ohlcv(candles(opens("2022-12-31", 24), 1.0), SYMBOL, "1h")
+    path = damage(db, DAMAGES["half"], 1)
+    assert db.gaps(SYMBOL, "1h", "2022-01-01", "2022-12-31").empty
+    for _ in range(2):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            assert len(db.gaps(SYMBOL, "1h")) == 1
+        assert caplog.messages[-1] == (
+            f"BTC/USDT 1h on binance: the damaged file {path.name} has 5000 bars from 2023-06-01 00:00 to "
+            "2023-12-26 07:00, which are missing though there was a market"
+        )
+
+
+def test_a_dry_run_of_prune_changes_nothing(db: DuckDBManager) -> None:
+    path = damage(db, DAMAGES["a bit of a price"])
+    before = {each: each.stat().st_mtime_ns for each in db.parquet_dir.rglob("*.parquet*")}
+    assert db.prune("2030-01-01", dry_run=True)["bars"].tolist() == [100]
+    assert {each: each.stat().st_mtime_ns for each in db.parquet_dir.rglob("*.parquet*")} == before
+    assert db.prune("2024-01-01").empty
+    assert not path.exists()
+    same(db.load_ohlcv(SYMBOL, "1h"), candles(SECOND, 2.0))
+
+
+def test_nothing_is_left_of_a_removed_data_set_with_healed_files(db: DuckDBManager) -> None:
+    damage(db, DAMAGES["half"])
+    refusal(lambda: db.load_ohlcv(SYMBOL, "1h"))
+    db.save_ohlcv(candles(FIRST, 1.0), SYMBOL, "1h")
+    assert list(db.parquet_dir.rglob("damaged/*"))
+    assert db.delete(SYMBOL, "1h") == 5_100
+    assert not list(db.parquet_dir.rglob("damaged"))
 
 
 def test_what_is_no_segment_is_nobodys(db: DuckDBManager) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.database.crashed_store import SCENARIOS
+from tests.database.killed_store import SURELY
 
 ROOT = Path(__file__).resolve().parents[2]
 REMOVES = ("delete a part", "delete a year", "delete all", "delete revised ones", "prune")
@@ -34,7 +35,7 @@ def assert_nothing_lost(lines: list[dict[str, Any]], writers: int, signals: int)
     for line in rounds[writers:]:
         assert line["right"], line
     assert len(rounds) == writers + signals
-    assert rounds[writers - 1]["acknowledged"] > 2 * writers  # they did something
+    assert rounds[writers - 1]["acknowledged"] >= SURELY * (writers - writers // 10)  # but those killed at once
 
 
 def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from cryptolab.bars import TIMEFRAMES
-from cryptolab.database import segments, writing
-from cryptolab.errors import DataError
+from cryptolab.database import moments, segments, writing
+from cryptolab.errors import DataError, InputError
 from tests.database.candles import SYMBOL, candles, opens, parquet_files, same, store
 
 # each stretch goes over a new year, one of them over 1970
@@ -39,16 +39,18 @@ ORDERED = "SELECT timestamp, open, high, low, close, volume FROM ohlcv ORDER BY 
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """`versions` is the model: by slot, what was stored there, as (arrived, value), the newest last."""
+    """`versions` is the model: by slot, what was stored there, as (arrived, value), the newest last; `mark` is the last
+    moment that was stored or read at."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.now = pd.Timestamp("2025-06-01", tz="UTC").value
         self.moments = [self.now]
+        self.mark = 0
         self.versions: dict[int, list[tuple[int, float]]] = {}
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(writing, "time", SimpleNamespace(time_ns=lambda: self.now))
+        self.patch.setattr(moments, "time", SimpleNamespace(time_ns=lambda: self.now))
         self.patch.setattr(writing, "LEVELS", (3, 9))
         self.patch.setattr(segments, "ROW_GROUP", 4)
         self.patch.setattr(os, "fsync", lambda number: None)
@@ -90,9 +92,14 @@ class StoreMachine(RuleBasedStateMachine):
                 raise
             return candles([], [])
 
+    @property
+    def folder_is_there(self) -> bool:
+        """A mark is left only where something was stored at some time."""
+        return self.db._dataset(SYMBOL, self.timeframe, "binance").folder.is_dir()
+
     # ---- what can be done
 
-    @rule(step=st.sampled_from([1, 1_000, 10**9, 0, -1, -(10**10)]))
+    @rule(step=st.sampled_from([1, 1_000, 10**9, 0, -1, -(10**10), 10**11, -(10**11)]))
     def tick(self, step: int) -> None:
         self.now += step
         self.moments.append(self.now)
@@ -105,14 +112,18 @@ class StoreMachine(RuleBasedStateMachine):
             with pytest.raises(DataError, match="rows without prices"):
                 self.db.save_ohlcv(frame, SYMBOL, self.timeframe)
             return
+        if self.mark > self.now + moments.AHEAD:
+            with pytest.raises(DataError, match="from this computer's clock"):
+                self.db.save_ohlcv(frame, SYMBOL, self.timeframe)
+            return
         before = {path: path.read_bytes() for path in parquet_files(self.folder)}
+        self.mark = max(self.now, self.mark + 1)
         saved = self.db.save_ohlcv(frame, SYMBOL, self.timeframe, source=f"at {self.now}")
         unchanged = [slot for slot, value in real.items() if self.versions.get(slot, [(0, None)])[-1][1] == value]
         revised = [slot for slot in real if slot in self.versions and slot not in unchanged]
         assert saved == (len(real) - len(unchanged) - len(revised), len(unchanged), len(revised))
         for slot in sorted(set(real) - set(unchanged)):
-            versions = self.versions.setdefault(slot, [])
-            versions.append((max([self.now, *(arrived + 1 for arrived, _ in versions)]), real[slot]))
+            self.versions.setdefault(slot, []).append((self.mark, real[slot]))
         if dies:  # behind the new names, before the old ones were removed; another died before it came that far
             for path, content in before.items():
                 path.write_bytes(content)
@@ -167,8 +178,14 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(data=st.data(), beside=st.sampled_from([-1, 0, 1]), first=SLOTS)
     def as_of(self, data: st.DataObject, beside: int, first: int) -> None:
         moment = data.draw(st.sampled_from(self.moments)) + beside
-        found = self.load(start_date=self.index[first], as_of=pd.Timestamp(moment, tz="UTC"))
-        same(found, self.expected(moment, first))
+        as_of = pd.Timestamp(moment, tz="UTC")
+        if moment > max(self.now, self.mark):
+            with pytest.raises(InputError, match="name a moment that has passed"):
+                self.load(as_of=as_of)
+            return
+        same(self.load(start_date=self.index[first], as_of=as_of), self.expected(moment, first))
+        if self.folder_is_there:
+            self.mark = max(self.mark, moment)
 
     @rule()
     def by_sql(self) -> None:

@@ -27,9 +27,9 @@ def db(tmp_path: Path) -> DuckDBManager:
 
 
 NAMES = [
-    "BTC/USDT:USDT", "1000SHIB/USDT", "ÄÖ/ẞ", "日本/円", "../..", "..", ".", "/", "//", "~/X", "C:\\X", "A%2FB/USDT",
+    "BTC/USDT:USDT", "1000SHIB/USDT", "ÄÖ/ẞ", "日本/円", "../..", "..", ".", "~/X", "C:\\X", "A%2FB/USDT",
     "%", "A%", "%2E%2E/X", "A+B/C", "A&B=C/D", "O'X/\"Y\"", "A*?[0-9]/B", "NULL", "A\x00B/C",
-    "__HIVE_DEFAULT_PARTITION__", "year=2024/X", ".HIDDEN/X", "A;DROP/X", "$1/X", "{}/X", "-/-", "😀/USDT",
+    "HIVE_DEFAULT_PARTITION", "year=2024/X", ".HIDDEN/X", "A;DROP/X", "$1/X", "{}/X", "😀/USDT",
     "CON/USDT", "İ/ß", "ﬃ/ǰ",
 ]  # fmt: skip
 
@@ -107,11 +107,19 @@ def test_an_exchange_that_is_no_word_is_refused(db: DuckDBManager, name: Any) ->
         assert said == f"exchange: received {name!r}; write its name in letters, digits and _, as in 'binance'."
 
 
-@pytest.mark.parametrize("name", ["", " ", "A B", "\ud800/X", "X" * 300, "😀" * 40, 7, None])
+NO_NAMES = ["", " ", "A B", "\ud800/X", 7, None, "/", "//", "BTC/", "/USDT", "-", "-/-", "A//B", "_"]
+
+
+@pytest.mark.parametrize("name", [*NO_NAMES, "X" * 300, "😀" * 40])
 def test_a_symbol_that_is_no_name_is_refused(db: DuckDBManager, name: Any) -> None:
     said = refusal(lambda: db.load_ohlcv(name, "1h"))
-    assert said.startswith("symbol: received ")
-    assert said.endswith("; write BASE/QUOTE, as in 'BTC/USDT'.")
+    assert said == f"symbol: received {name!r}; write BASE/QUOTE, as in 'BTC/USDT'."
+
+
+@pytest.mark.parametrize("name", [each for each in NO_NAMES if each is not None])
+def test_so_it_is_of_a_signal(db: DuckDBManager, name: Any) -> None:
+    said = refusal(lambda: db.save_signal({"timestamp": HOURS[0], "symbol": name, "signal_type": "buy"}))
+    assert said == f"symbol: received {name!r}; write BASE/QUOTE, as in 'BTC/USDT'."
 
 
 # what is refused

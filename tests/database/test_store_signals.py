@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+import time
+import zlib
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,15 @@ def test_signals_come_back_in_order_with_all_they_had(db: DuckDBManager) -> None
     assert list(db.load_signals("DOGE/USDT").columns) == list(found.columns)
 
 
+def nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+AROUND: list[Any] = []
+AROUND.append(AROUND)
 BAD_SIGNALS: list[tuple[dict[str, Any], str]] = [
     ({"timestamp": None}, "signal: received no timestamp"),
     ({"timestamp": pd.NaT}, "signal 'timestamp': received NaT"),
@@ -50,6 +62,19 @@ BAD_SIGNALS: list[tuple[dict[str, Any], str]] = [
     ({"strength": float("nan")}, "signal 'strength': received nan"),
     ({"metadata": {"a": object()}}, "signal 'metadata': received Object of type object"),
     ({"metadata": {"a": float("inf")}}, "signal 'metadata': received Out of range"),
+    ({"timestamp": "01/02/2024"}, "signal 'timestamp': received '01/02/2024'"),
+    ({"timestamp": "2024"}, "signal 'timestamp': received '2024'"),
+    ({"timestamp": "now"}, "signal 'timestamp': received 'now'"),
+    ({"timestamp": datetime(1, 1, 1)}, "signal 'timestamp': received datetime.datetime(1, 1, 1, 0, 0)"),
+    ({"symbol": "\ud800"}, "symbol: received '\\ud800'"),
+    ({"signal_type": "\ud800"}, "signal 'signal_type': received '\\ud800'"),
+    ({"source": "\ud800"}, "signal 'source': received '\\ud800'"),
+    ({"source": 0}, "signal 'source': received 0"),
+    ({"metadata": {"a": ["\ud800"]}}, "signal 'metadata': received half a surrogate pair"),
+    ({"metadata": {"\ud800": 1}}, "signal 'metadata': received half a surrogate pair"),
+    ({"metadata": nested(5_000)}, "signal 'metadata': received more than 100 lists and mappings within each other"),
+    ({"metadata": nested(101)}, "signal 'metadata': received more than 100 lists"),
+    ({"metadata": AROUND}, "signal 'metadata': received more than 100 lists"),
     ({"prize": 5}, "unknown field of a signal 'prize'"),
 ]
 
@@ -59,6 +84,48 @@ def test_a_signal_that_cannot_be_kept_is_refused(db: DuckDBManager, change: dict
     signal = {"timestamp": HOURS[0], "symbol": SYMBOL, "signal_type": "buy"} | change
     assert refusal(lambda: db.save_signal(signal)).startswith(said)
     assert db.load_signals().empty
+
+
+@pytest.mark.parametrize("metadata", [[], 0, False, "", {}, 1.5, nested(100), {"a": [None, "ä😀"]}])
+def test_metadata_comes_back_as_it_was(db: DuckDBManager, metadata: Any) -> None:
+    db.save_signal({"timestamp": HOURS[0], "symbol": SYMBOL, "signal_type": "buy", "metadata": metadata})
+    (found,) = db.load_signals()["metadata"]
+    assert found == metadata
+    assert type(found) is type(metadata)
+    (text,) = db.sql("SELECT metadata FROM signals")["metadata"]
+    assert json.loads(text) == metadata
+
+
+@pytest.mark.parametrize("text", ["2024-05-01", " 2024-05-01T00:00", np.datetime64("2024-05-01"), date(2024, 5, 1)])
+def test_texts_and_days_are_local_times(db: DuckDBManager, text: Any) -> None:
+    db.save_signal({"timestamp": text, "symbol": SYMBOL, "signal_type": "buy"})
+    assert db.load_signals()["timestamp"].tolist() == [pd.Timestamp(datetime(2024, 5, 1).astimezone())]
+
+
+def test_a_local_time_keeps_its_nanoseconds(db: DuckDBManager) -> None:
+    local = pd.Timestamp("2024-05-01 12:00:00.123456789")
+    db.save_signal({"timestamp": local, "symbol": SYMBOL, "signal_type": "buy"})
+    (found,) = db.load_signals()["timestamp"]
+    assert (found.microsecond, found.nanosecond) == (123456, 789)
+    assert found.floor("us") == pd.Timestamp(local.to_pydatetime(warn=False).astimezone())
+
+
+def test_signals_of_one_moment_come_as_they_were_saved(db: DuckDBManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever process saved them: its file may come first though it saved last."""
+    for name, saved in (("third", 30), ("first", 10), ("second", 20)):
+        monkeypatch.setattr(time, "time_ns", lambda: saved)  # noqa: B023 (called at once)
+        db.save_signal({"timestamp": HOURS[0], "symbol": SYMBOL, "signal_type": name})
+    assert db.load_signals()["signal_type"].tolist() == ["first", "second", "third"]
+
+
+def test_a_line_that_is_no_signal_is_passed_over(db: DuckDBManager, caplog: pytest.LogCaptureFixture) -> None:
+    db.save_signal({"timestamp": HOURS[0], "symbol": SYMBOL, "signal_type": "buy"})
+    (path,) = (db.parquet_dir / "signals").glob("*.jsonl")
+    with path.open("ab") as file:
+        file.write(b'{"timestamp":1}\n{"timestamp":1,"crc":"%08x"}\n' % zlib.crc32(b'{"timestamp":1'))
+    assert db.load_signals()["signal_type"].tolist() == ["buy"]
+    assert db.sql("SELECT signal_type FROM signals")["signal_type"].tolist() == ["buy"]
+    assert len(caplog.messages) == 4
 
 
 def test_pruning_takes_bars_and_signals_before_a_moment(db: DuckDBManager) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -124,6 +125,119 @@ def test_who_waits_too_long_says_for_what(db: DuckDBManager, monkeypatch: pytest
     assert db.save_ohlcv(candles(HOURS[:20], 1.0), SYMBOL, "1h") == (10, 10, 0)
 
 
+def test_no_number_of_readers_keeps_a_writer_waiting(db: DuckDBManager) -> None:
+    """Six processes that do nothing else; without a gate a save was given up after 20 s."""
+    code = """
+import sys
+from pathlib import Path
+from tests.database.candles import SYMBOL, store
+dataset = store(Path(sys.argv[1]))._dataset(SYMBOL, "1d", "binance")
+print("ready", flush=True)
+while True:
+    dataset.segments()
+"""
+    days = pd.DatetimeIndex(np.concatenate([opens(f"{year}-01-01", 10, "1d") for year in range(1980, 2020)]), tz="UTC")
+    db.save_ohlcv(candles(days[:-5], 1.0), SYMBOL, "1d")  # of forty years: looking takes a while
+    readers = [python(code, db.path.parent) for _ in range(6)]
+    try:
+        for reader in readers:
+            assert reader.stdout
+            assert reader.stdout.readline() == "ready\n"
+        begin = time.monotonic()
+        for number in range(5):
+            db.save_ohlcv(candles(days[-5 + number :][:1], 1.0), SYMBOL, "1d")
+        assert time.monotonic() - begin < 20
+    finally:
+        for reader in readers:
+            reader.kill()
+            reader.communicate()
+    assert len(db.load_ohlcv(SYMBOL, "1d")) == 400
+
+
+def test_who_comes_to_read_waits_behind_a_writer_who_waits_for_those_who_read(tmp_path: Path) -> None:
+    names, gate, done = tmp_path / "names", tmp_path / "gate", []
+    first_may_end, first_reads = threading.Event(), threading.Event()
+    names.touch()
+    gate.touch()
+
+    def reads_first() -> None:
+        with locks.looking(names, gate) as held:
+            assert held
+            first_reads.set()
+            assert first_may_end.wait(60)
+            done.append("first")
+
+    def writes() -> None:
+        with locks.changing(names, gate):
+            done.append("writer")
+
+    def reads_second() -> None:
+        with locks.looking(names, gate) as held:
+            assert held
+            done.append("second")
+
+    with ThreadPoolExecutor() as pool:
+        tasks = [pool.submit(reads_first)]
+        assert first_reads.wait(60)
+        assert locks.is_free(gate)
+        tasks.append(pool.submit(writes))
+        until(lambda: not locks.is_free(gate))
+        tasks.append(pool.submit(reads_second))
+        time.sleep(0.2)
+        assert done == []
+        first_may_end.set()
+        for task in tasks:
+            task.result()
+    assert done == ["first", "writer", "second"]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_names_change_while_nobody_looks(db: DuckDBManager) -> None:
+    db.save_ohlcv(candles(HOURS[:10], 1.0), SYMBOL, "1h")
+    dataset = db._dataset(SYMBOL, "1h", "binance")
+    before = sorted(dataset.folder.rglob("*.parquet"))
+    for change in (
+        lambda: db.save_ohlcv(candles(HOURS[:20], 2.0), SYMBOL, "1h") and None,
+        lambda: db.delete(SYMBOL, "1h", HOURS[0], HOURS[3]) and None,
+    ):
+        with ThreadPoolExecutor() as pool:
+            with locks.looking(dataset.names, dataset.gate):
+                task = pool.submit(change)
+                until(lambda: not locks.is_free(dataset.gate))
+                time.sleep(0.05)
+                assert sorted(dataset.folder.rglob("*.parquet")) == before
+            task.result()
+        assert sorted(dataset.folder.rglob("*.parquet")) != before
+        before = sorted(dataset.folder.rglob("*.parquet"))
+
+
+def test_a_lock_ends_with_its_block_even_where_the_file_is_open_elsewhere(tmp_path: Path) -> None:
+    """As in a child that a library has forked, of which Python does not know."""
+    with locks.alone(tmp_path / "file") as number:
+        copy = os.dup(number)
+    try:
+        assert locks.is_free(tmp_path / "file")
+    finally:
+        os.close(copy)
+
+
+def test_a_writer_who_waits_too_long_for_readers_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names, gate = tmp_path / "names", tmp_path / "gate"
+    names.touch()
+    monkeypatch.setattr(locks, "WRITERS_WITHIN", 0.01)
+    with locks.looking(names, gate), pytest.raises(RunError) as caught, locks.changing(names, gate):
+        pass
+    assert str(caught.value) == (
+        f"{names}: received another process that has been reading there for 0 s; end it if it hangs, then try again."
+    )
+
+
 def test_a_lock_ends_with_its_process_even_where_a_forked_child_lives_on(tmp_path: Path) -> None:
     """As with a pool of processes begun by one thread while another one saves."""
     code = """
@@ -231,6 +345,18 @@ def test_the_first_save_of_all_is_seen_whole(db: DuckDBManager, monkeypatch: pyt
 
     monkeypatch.setattr(dataset, "_listed", looks)
     assert len(dataset.read(-(2**62), 2**62)) == 4
+
+
+def test_a_store_without_its_locks_is_looked_at_once(db: DuckDBManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a copy is; nobody writes there."""
+    db.save_ohlcv(candles(HOURS[:10], 1.0), SYMBOL, "1h")
+    dataset, looks = db._dataset(SYMBOL, "1h", "binance"), []
+    dataset.names.unlink()
+    dataset.gate.unlink()
+    real = dataset._listed
+    monkeypatch.setattr(dataset, "_listed", lambda begin, end: looks.append(begin) or real(begin, end))
+    assert len(dataset.segments()) == 1
+    assert len(looks) == 1
 
 
 def _bars(frame: pd.DataFrame):  # type: ignore[no-untyped-def]

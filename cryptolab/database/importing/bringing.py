@@ -170,9 +170,10 @@ def _newest(
         return {}
     row = int(places[0])
     rows = files[int(table.file[row])]
-    if rows.complete or any(each.reason == FORMING for each in rows.aside):
-        return {}  # a later bar had begun: this one was closed
-    close = pd.Timestamp(int(table.time[row]) + TIMEFRAMES[timeframe], tz="UTC")
+    until = int(table.time[row]) + TIMEFRAMES[timeframe]
+    if until <= rows.closed_until or any(each.reason == FORMING for each in rows.aside):
+        return {}  # known to be closed, or a later bar had begun
+    close = pd.Timestamp(until, tz="UTC")
     if TIMEFRAMES[timeframe] < DAY:
         whole = close == close.normalize()
     else:
@@ -203,14 +204,16 @@ def _seen(bars: Bars, total: int, kept: Mapping[str, Mapping[int, str]]) -> list
     seen = [("rows", f"{total:,}"), ("bars", f"{len(bars):,}, {span}, {missing:,} missing between")]
     idle = int(((bars.volume == 0) & (bars.high == bars.low)).sum())
     if idle:
-        seen.append(
-            ("note", f"{idle:,} bars have no volume and one price: nothing traded, or filled in; they are kept")
-        )
+        seen.append(("note", f"{_counted(idle)} no volume and one price: nothing traded, or filled in; kept"))
     filled = doubts.filled_opens(np.column_stack(bars.arrays[1:]))
     if filled:
         text = f"in about {filled:,} bars the open repeats the close before: filled in, and not what traded first"
         seen.append(("note", text))
     for reason, rows in kept.items():
         if rows:
-            seen.append(("note", f"{len(rows):,} bars kept as you say: {reason}"))
+            seen.append(("note", f"{len(rows):,} {'bar' if len(rows) == 1 else 'bars'} kept as you say: {reason}"))
     return seen
+
+
+def _counted(bars: int) -> str:
+    return "1 bar has" if bars == 1 else f"{bars:,} bars have"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,9 +24,14 @@ IMPOSSIBLE = "impossible"
 OFF_GRID = "off the grid"
 FORMING = "still forming"
 FUTURE = "newer than now"
+ANCIENT = "before any coin"
 
-FAULTS = frozenset((UNREADABLE, DISAGREEING, CLOCK, IMPOSSIBLE, OFF_GRID, FUTURE))
+FAULTS = frozenset((UNREADABLE, DISAGREEING, CLOCK, IMPOSSIBLE, OFF_GRID, FUTURE, ANCIENT))
 """What speaks against the file as a whole when it is frequent."""
+FIRST_BLOCK = pd.Timestamp("2009-01-03", tz="UTC").as_unit("ns").value
+"""The day of Bitcoin's first block, ns: a time before it has lost a digit, or its file is of something else."""
+_SHOWN = 1000
+"""Rows of which something is worked out to be said, for each reason."""
 
 
 @dataclass
@@ -53,11 +58,12 @@ class Sieve:
         return len(self.time) + self.without_columns
 
     def take(self, reason: str, rows: np.ndarray, detail: Callable[[np.ndarray], list[str]] | str = "") -> None:
-        """Set aside those of the rows that are left; `detail` says something of them, given their positions."""
+        """Set aside those of the rows that are left; `detail` says something of the first of them."""
         places = np.flatnonzero(rows & self.left)
         if not len(places):
             return
-        said = detail(places) if callable(detail) else [detail] * len(places)
+        said = detail(places[:_SHOWN]) if callable(detail) else [detail] * len(places)
+        said += [""] * (len(places) - len(said))
         self.left[places] = False
         self.aside.append(
             Aside(
@@ -94,6 +100,7 @@ def check_prices(sieve: Sieve) -> None:
 def check_times(sieve: Sieve, timeframe: str, now: int) -> None:
     """Take out rows that open off the grid, later than now, or that are not closed yet; now: ns UTC."""
     interval = TIMEFRAMES[timeframe]
+    sieve.take(ANCIENT, sieve.time < FIRST_BLOCK)
     sieve.take(FUTURE, sieve.time > now)
     off = grid_phase(sieve.time, timeframe) != 0
     sieve.take(OFF_GRID, off, lambda places: [f"{_past(sieve.time[place], timeframe)}" for place in places])
@@ -123,36 +130,39 @@ def _past(time: int, timeframe: str) -> str:
     return f"{pd.Timedelta(phase)} past it".replace("0 days ", "").replace("000 ", " ")
 
 
-def usual_spacing(time: np.ndarray) -> int:
-    """Return the most frequent distance of neighbouring rows, ns; 0 where there are no two."""
-    steps = np.diff(np.unique(time))
-    if not len(steps):
-        return 0
-    values, counts = np.unique(steps, return_counts=True)
-    return int(values[np.argmax(counts)])
-
-
-def settled_timeframe(name: str, time: np.ndarray, given: str | None) -> tuple[str, str]:
+def settled_timeframe(name: str, time: np.ndarray, given: str | None, hints: Mapping[str, str]) -> tuple[str, str]:
     """Return the timeframe and who says so: the user, in agreement with the rows, or their usual distance.
 
-    time: the opens that could be read. Raises DataError where the rows are of another timeframe, or of none.
+    time: the opens that could be read. hints: who else says which. Raises DataError where the rows are of another
+    timeframe, or of none, or where a hint contradicts what the user did not settle.
     """
-    usual = usual_spacing(time)
+    steps = np.diff(np.sort(time))
+    values, counts = np.unique(steps := steps[steps > 0], return_counts=True)
+    usual = int(values[np.argmax(counts)]) if len(values) else 0
     spacing = next((each for each, interval in TIMEFRAMES.items() if interval == usual), None)
     shown = spacing or str(pd.Timedelta(usual)).replace("0 days ", "")
-    if given is None:
-        if spacing is None:
-            received = f"rows {shown} apart" if usual else "a single time"
-            refuse(f"{name}, timeframe", received, f"name it: timeframe= {' | '.join(TIMEFRAMES)}", DataError)
-        return spacing, "the usual distance of its rows"
-    interval = TIMEFRAMES[given]
-    steps = np.diff(np.unique(time))
-    finer = 0 < usual < interval
-    coarser = usual > interval and len(steps) > 10 and (steps % usual == 0).mean() > 0.99
-    if finer or coarser:
-        instead = f"say timeframe='{spacing}'" if spacing else "give a file of that timeframe"
-        refuse(f"{name}, timeframe", f"{given!r} for rows that are {shown} apart", instead, DataError)
-    return given, "given"
+    what = f"{name}, timeframe"
+    if given is not None:
+        rare = len(steps) > 0 and (steps == TIMEFRAMES[given]).mean() < 0.01
+        if rare or 0 < usual < TIMEFRAMES[given]:
+            instead = f"say timeframe='{spacing}'" if spacing else f"give bars of {' | '.join(TIMEFRAMES)}"
+            refuse(what, f"{given!r} for rows that are {shown} apart", instead, DataError)
+        frame, why = given, "given"
+    elif spacing is not None:
+        frame, why = spacing, "the usual distance of its rows"
+    elif usual:
+        refuse(what, f"rows {shown} apart", f"give bars of {' | '.join(TIMEFRAMES)}", DataError)
+    elif hints:
+        why, frame = next(iter(hints.items()))
+    else:
+        refuse(what, "a single time", f"name it: timeframe= {' | '.join(TIMEFRAMES)}", DataError)
+    for who, hint in hints.items():
+        if hint != frame and (given is None or "written" in who):
+            instead = f"say timeframe='{frame}' if that is what they are, or correct the file"
+            refuse(what, f"{frame} ({why}) and {hint} {who}", instead, DataError)
+    if frame not in TIMEFRAMES:
+        refuse(what, f"{frame} {why}", f"give bars of {' | '.join(TIMEFRAMES)}", DataError)
+    return frame, why
 
 
 def refuse_faulty(sieve: Sieve, timeframe: str | None, choices: Choices, assumed_utc: bool) -> None:
@@ -177,7 +187,9 @@ def refuse_faulty(sieve: Sieve, timeframe: str | None, choices: Choices, assumed
         example += f" ({first.details[0]})"
     others = f" and {faulty - counts[reason]:,} with other faults" if faulty > counts[reason] else ""
     received = f"{counts[reason]:,} of {total:,} rows that are {_PHRASES[reason]}, first {example}{others}"
-    instead = f"correct the file, or say limit={_rounded_up(faulty / total)} to leave them out"
+    instead = "correct the file, or give another"
+    if faulty <= 0.5 * total:  # of what is left of others not much is to be believed
+        instead = f"correct the file, or say limit={_rounded_up(faulty / total)} to leave them out"
     if reason == OFF_GRID:
         instead = f"give bars that open at multiples of {timeframe}, UTC"
         if assumed_utc:
@@ -192,6 +204,7 @@ _PHRASES = {
     IMPOSSIBLE: "impossible",
     OFF_GRID: "off the grid of the timeframe",
     FUTURE: "newer than now",
+    ANCIENT: "before any coin (2009-01-03)",
 }
 
 

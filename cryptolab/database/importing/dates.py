@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cryptolab.checks import refuse
-from cryptolab.database.importing.choices import DAY_FIRST, MONTH_FIRST
+from cryptolab.database.importing.choices import DAY_FIRST, MONTH_FIRST, YEAR_FIRST
 from cryptolab.database.importing.sheet import NO_TIME
 from cryptolab.errors import DataError
 
@@ -22,10 +22,16 @@ _CLOCK = (
 _DAYS = {
     "year first": r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})",
     "digits": r"(?P<y>(?:19|20)\d\d)(?P<m>\d\d)(?P<d>\d\d)",
-    "number first": r"(?P<a>\d{1,2})(?P<s>[-/.])(?P<b>\d{1,2})[-/.](?P<y>\d{4}|\d\d)",
+    "number first": r"(?P<a>\d{1,2})(?P<s>[-/.])(?P<b>\d{1,2})[-/.](?P<c>\d{4})",
+    "short year": r"(?P<a>\d{1,2})(?P<s>[-/.])(?P<b>\d{1,2})[-/.](?P<c>\d\d)",
     "month by name": r"(?P<m>[A-Za-z]{3,9})\.? (?P<d>\d{1,2}),? (?P<y>\d{4})",
     "day and name": r"(?P<d>\d{1,2})[- ](?P<m>[A-Za-z]{3,9})\.?[- ](?P<y>\d{4}|\d\d)",
 }
+_ORDERS = {
+    "number first": {DAY_FIRST: "dmy", MONTH_FIRST: "mdy"},
+    "short year": {DAY_FIRST: "dmy", MONTH_FIRST: "mdy", YEAR_FIRST: "ymd"},
+}
+"""What the three numbers may be where a day or a short year stands in front."""
 _ISO = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?)?$"
 _ISO_ZONED = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)$"
 _NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -104,32 +110,48 @@ def _piece_by_piece(what: str, texts: pa.ChunkedArray, date_format: str | None) 
         parts = found.filter(pc.is_valid(found))
         fields = {each.name: parts.field(each.name) for each in parts.type}
         rows = places[fits]
-        if name == "number first":
-            said = _order(what, fields, whole, rows, date_format)
-            first, second = ("d", "m") if said == DAY_FIRST else ("m", "d")
-            fields[first], fields[second] = fields["a"], fields["b"]
+        if name in _ORDERS:
+            said = _order(what, name, fields, whole.take(pa.array(rows)), date_format)
+            fields |= {part: fields[place] for part, place in zip(_ORDERS[name][said], "abc", strict=True)}
             told.append(f"dates with the {said.removesuffix('-first')} first")
         ns[rows], naive[rows] = _instants(fields)
         left[rows] = False
     return Read(ns, naive, "; ".join(told) or "dates")
 
 
-def _order(what: str, fields: Fields, texts: pa.Array, rows: np.ndarray, date_format: str | None) -> str:
-    """Return which of the two leading numbers is the day: as the user says, else what no calendar contradicts."""
-    if date_format is not None:
-        return date_format
-    first, second = _whole(fields["a"]), _whole(fields["b"])
-    over, under = (first > 12) & (second <= 12), (second > 12) & (first <= 12)
-    if over.any() and under.any():
-        one, other = (texts[int(rows[int(np.argmax(each))])].as_py() for each in (over, under))
-        refuse(what, f"{one!r} and {other!r}, days and months in both orders", "write all dates in one way", DataError)
-    if over.any() or under.any():
-        return DAY_FIRST if over.any() else MONTH_FIRST
-    if pc.all(pc.equal(fields["s"], ".")).as_py():
-        return DAY_FIRST  # 01.02.2021: whoever writes points between them puts the day first
-    shown = texts[int(rows[0])].as_py()
-    instead = "say which: date_format='day-first' or date_format='month-first'"
-    refuse(what, f"{shown!r}, and no date that shows which number is the month", instead, DataError)
+def _order(what: str, name: str, fields: Fields, texts: pa.Array, date_format: str | None) -> str:
+    """Return what the first of three numbers is: as the user says, else the one reading that no date contradicts.
+
+    Of dates with a short year a reading that leads to years before any coin, or to come, is none where others are left.
+    """
+    orders = _ORDERS[name]
+    if date_format in orders:
+        return str(date_format)
+    numbers = {place: _whole(fields[place]) for place in "abc"}
+    parts = {
+        said: {part: numbers[place] for part, place in zip(order, "abc", strict=True)} for said, order in orders.items()
+    }
+    fits = {
+        said: (each["m"] - 1 < 12) & (each["m"] > 0) & (each["d"] - 1 < 31) & (each["d"] > 0)
+        for said, each in parts.items()
+    }
+    some = np.any(list(fits.values()), axis=0)  # what is a date in no order speaks for none
+    left = [said for said in orders if fits[said][some].all()]
+    if not left:
+        one, other = (int(np.argmin(fits[said] | ~some)) for said in (MONTH_FIRST, DAY_FIRST))
+        received = f"{texts[one].as_py()!r} and {texts[other].as_py()!r}, days and months in both orders"
+        refuse(what, received, "write all dates in one way", DataError)
+    if pc.all(pc.equal(fields["s"], ".")).as_py() and len(left) > 1:
+        left = [said for said in left if said != MONTH_FIRST]  # whoever writes points puts no month first
+    if len(left) > 1 and name == "short year":
+        last = pd.Timestamp.now("UTC").year % 100
+        left = [
+            said for said in left if (parts[said]["y"][some] >= 9).all() and (parts[said]["y"][some] <= last).all()
+        ] or left
+    if len(left) == 1:
+        return left[0]
+    instead = "say which: " + " or ".join(f"date_format='{said}'" for said in left)
+    refuse(what, f"{texts[0].as_py()!r}, and no date that shows which number is the month", instead, DataError)
 
 
 def _instants(fields: Fields) -> tuple[np.ndarray, np.ndarray]:

@@ -98,53 +98,62 @@ def _unfinished(table: Table, frame: pd.DataFrame) -> tuple[str, dict[int, str]]
 def _rounded(table: Table, frame: pd.DataFrame) -> tuple[str, dict[int, str]]:
     """Find rows that are another one of the same time with fewer digits."""
     digits = table.decimals(frame.index.to_numpy())
-    total = pd.Series(digits.sum(axis=1), frame.index)
-    finest = total.groupby(frame["time"]).transform("idxmax").to_numpy()  # the first of equals
-    coarser = total.to_numpy() < total.loc[finest].to_numpy()
+    total = pd.Series(digits.sum(axis=1), np.arange(len(frame)))
+    finest = total.groupby(frame["time"].to_numpy()).transform("idxmax").to_numpy()  # the first of equals
+    values = frame[list(COLUMNS)].to_numpy()
+    places = np.flatnonzero(rounded(values, digits, values[finest], digits[finest]))
+    rows = frame.index.to_numpy()
+    return ROUNDED, {
+        int(rows[place]): f"with more digits in {table.place(int(rows[finest[place]]))}" for place in places
+    }
+
+
+def rounded(values: np.ndarray, digits: np.ndarray, finer: np.ndarray, more: np.ndarray) -> np.ndarray:
+    """Return which rows are others with fewer digits: (n,) bool of (n, 5) values and their decimals, and of the others.
+
+    A row that is rounded may leave trailing zeros out: what such rows have at most is what all are rounded to.
+    """
+    coarser = digits.sum(axis=1) < more.sum(axis=1)
     if not coarser.any():
-        return ROUNDED, {}
-    # a row that is rounded may leave trailing zeros out: what such rows have at most is what all are rounded to
+        return coarser
     steps = 0.5 * 10.0 ** -digits[coarser].max(axis=0)
-    values, reference = frame[list(COLUMNS)].to_numpy(), frame.loc[finest, list(COLUMNS)].to_numpy()
-    near = np.abs(values - reference) <= steps * (1 + 1e-9) + 1e-12 * np.abs(reference)
-    rows = frame.index[coarser & near.all(axis=1)]
-    kept = dict(zip(frame.index, finest, strict=True))
-    return ROUNDED, {int(row): f"with more digits in {table.place(int(kept[row]))}" for row in rows}
+    near = np.abs(values - finer) <= steps * (1 + 1e-9) + 1e-12 * np.abs(finer)
+    return np.asarray(coarser & near.all(axis=1))
 
 
 def _contradictory(table: Table, frame: pd.DataFrame, policy: str, local: bool) -> dict[int, str]:
     """Return the rows that lose, as the policy says; refuse where it does not."""
-    groups = {int(time): np.asarray(places) for time, places in frame.groupby("time").indices.items()}  # type: ignore[call-overload]
     if policy == REFUSE:
-        _refuse(table, frame, groups, local)
+        _refuse(table, frame, local)
+    rows, times = frame.index.to_numpy(), frame["time"]
     if policy == "none":
-        return {int(row): "contradicted, none taken" for row in frame.index}
-    lost: dict[int, str] = {}
-    digits = table.decimals(frame.index.to_numpy()).sum(axis=1) if policy == FINEST else None
-    for places in groups.values():
-        rows = frame.index.to_numpy()[places]
-        if digits is None:
-            kept = rows[0] if policy == "first" else rows[-1]
-        else:
-            fine = digits[places]
-            if (fine == fine.max()).sum() > 1:
-                received = f"{_differ(table, rows)}, which have as many digits as each other"
-                instead = "say duplicates='first', or last, or none"
-                refuse(f"{_named(table)}, duplicates='finest'", received, instead, DataError)
-            kept = rows[int(np.argmax(fine))]
-        said = f"{table.place(int(kept))} taken ({policy})"
-        lost |= {int(row): said for row in rows if row != kept}
-    return lost
+        return dict.fromkeys(rows.tolist(), "contradicted, none taken")
+    if policy == FINEST:
+        digits = pd.Series(table.decimals(rows).sum(axis=1), frame.index)
+        best = digits == digits.groupby(times).transform("max")
+        tied = times[best].duplicated(keep=False)
+        if tied.any():
+            received = _differ(table, rows[times == times[tied[tied].index].min()])
+            instead = "say duplicates='first', or last, or none"
+            received += ", which have as many digits as each other"
+            refuse(f"{_named(table)}, duplicates='finest'", received, instead, DataError)
+        kept = best.to_numpy()
+    else:
+        kept = ~times.duplicated(keep="first" if policy == "first" else "last").to_numpy()
+    taken = pd.Series(rows[kept], times[kept]).reindex(times[~kept]).to_numpy()
+    return {
+        int(row): f"{table.place(int(winner))} taken ({policy})" for row, winner in zip(rows[~kept], taken, strict=True)
+    }
 
 
-def _refuse(table: Table, frame: pd.DataFrame, groups: dict[int, np.ndarray], local: bool) -> None:
+def _refuse(table: Table, frame: pd.DataFrame, local: bool) -> None:
     """Refuse files whose rows contradict each other, with what would settle it."""
-    earliest = min(groups)
-    rows = frame.index.to_numpy()[groups[earliest]]
-    count = f"{len(groups):,} bars" if len(groups) > 1 else "a bar"
-    first = "the first " if len(groups) > 1 else ""
+    different = np.unique(frame["time"])
+    rows = frame.index.to_numpy()[frame["time"] == different[0]]
+    count = f"{len(different):,} bars" if len(different) > 1 else "a bar"
+    first = "the first " if len(different) > 1 else ""
     received = f"{count} more than once and with different numbers, {first}{_differ(table, rows)}"
-    times = pd.DatetimeIndex(np.array(list(groups)).view("M8[ns]"))
+    times = pd.DatetimeIndex(different.view("M8[ns]"))
     autumn = (times.day_of_week == 6) & (times.hour <= 3) & times.month.isin((4, 10, 11))
     if local and autumn.all():
         instead = "say the zone of its times, as in zone='Europe/Paris': these are hours in which clocks are put back"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from cryptolab.bars import QUOTES
 from cryptolab.checks import refuse
@@ -21,14 +22,12 @@ METATRADER = "MetaTrader"
 COINMARKETCAP = "CoinMarketCap"
 PLAIN = ""
 
-ARCHIVES = {
-    12: (BINANCE, (
-        "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count",
-        "taker_buy_volume", "taker_buy_quote_volume", "ignore",
-    )),
-    7: (KRAKEN, ("timestamp", "open", "high", "low", "close", "volume", "trades")),
-}  # fmt: skip
-"""Formats that are published without a header, by the number of their columns."""
+_OF_BINANCE = (
+    "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count", "taker_buy_volume",
+    "taker_buy_quote_volume", "ignore",
+)  # fmt: skip
+_OF_KRAKEN = ("timestamp", "open", "high", "low", "close", "volume", "trades")
+"""The columns of what is published without a header."""
 
 _TIMES = frozenset((
     "time", "timestamp", "timestamputc", "timestampms", "date", "datetime", "opentime", "opentimestamp", "unix",
@@ -44,9 +43,10 @@ _NAMES: dict[str, frozenset[str]] = {
     "volume": frozenset(("volume", "vol", "v", "basevolume", "volumebase", "volumefrom", "volumetraded")),
     "symbol": frozenset(("symbol", "ticker", "pair", "tic")),
 }
+_CLOCKS = ("time", "hour", "timeofday")
 _QUOTE_VOLUME = frozenset(("quotevolume", "quoteassetvolume", "volumequote", "volumeto", "volumecurrency", "turnover"))
 
-
+_RENAME = "rename one of them"
 _MONEY = (YAHOO, COINMARKETCAP)
 """Formats whose plain `Volume` of a coin is counted in money."""
 
@@ -62,7 +62,8 @@ class Layout:
     """Positions of the columns that are needed.
 
     time: candidates, all of which name the bars' opens. numbers: open, high, low, close, volume. clock: a column with
-    times of day alone, whose days stand in the only candidate. money: whether the volume is in the quote currency.
+    times of day alone, whose days stand in the only candidate. end: Binance's times of closing. money: whether the
+    volume is in the quote currency.
     """
 
     format: str
@@ -70,12 +71,13 @@ class Layout:
     numbers: tuple[int, ...]
     symbol: int | None
     clock: int | None
+    end: int | None
     money: bool
 
     @property
     def needed(self) -> list[int]:
         """Every position once."""
-        more = [each for each in (self.symbol, self.clock) if each is not None]
+        more = [each for each in (self.symbol, self.clock, self.end) if each is not None]
         return list(dict.fromkeys([*self.time, *self.numbers, *more]))
 
 
@@ -93,6 +95,31 @@ def is_header(cells: Sequence[str], chosen: Mapping[str, str]) -> bool:
     return found >= {"open", "high", "low", "close"}
 
 
+def headerless(rows: Sequence[Sequence[str]], chosen: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the columns' names in a file without a header: an archive's, or the numbers that the user chose by."""
+    width = len(rows[0]) if rows else 0
+    numbered = tuple(str(number) for number in range(1, width + 1))
+    if chosen.keys() >= {"open", "high", "low", "close"} and set(chosen.values()) <= set(numbered):
+        return numbered
+    if not rows or not all(map(_number, rows[0])):
+        return ()
+    if width == len(_OF_BINANCE):
+        return _OF_BINANCE
+    whole = [row for row in rows if len(row) == width == len(_OF_KRAKEN)]
+    # others have seven columns too: with milliseconds, or with the turnover at the end
+    if whole and all(re.fullmatch(r"\d{9,10}", row[0]) and re.fullmatch(r"\d+", row[6]) for row in whole):
+        return _OF_KRAKEN
+    return ()
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def recognise(head: Head, choices: Choices, base: str | None) -> Layout:
     """Return which columns to read; base: the symbol's first half where it is known, as in `Volume BTC`.
 
@@ -101,13 +128,16 @@ def recognise(head: Head, choices: Choices, base: str | None) -> Layout:
     names = [plain(name) for name in head.names]
     chosen = {role: _named(head, role, name) for role, name in choices.columns.items()}
     form = _format(head, names)
+    if not set().union(*(_NAMES[role] for role in ("open", "high", "low"))) & set(names) and not chosen:
+        refuse(f"{head.name}, columns", listed(head), "give a file with open, high, low and close", DataError)
     prices = [
         chosen[role] if role in chosen else _the_one(head, role, names) for role in ("open", "high", "low", "close")
     ]
     symbol = chosen["symbol"] if "symbol" in chosen else _one(head, "symbol", names)
     volume, money = (chosen["volume"], False) if "volume" in chosen else _volume(head, names, base)
     time, clock = _times(head, names, chosen, form)
-    return Layout(form, time, (*prices, volume), symbol, clock, money or form in _MONEY)
+    end = names.index("closetime") if form == BINANCE and "closetime" in names else None
+    return Layout(form, time, (*prices, volume), symbol, clock, end, money or form in _MONEY)
 
 
 def titles(head: Head, positions: Sequence[int]) -> list[str]:
@@ -119,10 +149,10 @@ def _format(head: Head, names: list[str]) -> str:
     """Return whose format the names are."""
     given = set(names)
     banner = " ".join(head.banner).lower()
-    if names[:12] == [plain(name) for name in ARCHIVES[12][1]] or {"opentime", "closetime", "ignore"} <= given:
+    if {"opentime", "closetime", "ignore"} <= given:
         return BINANCE
     if not head.header:
-        return KRAKEN
+        return KRAKEN if head.names == _OF_KRAKEN else PLAIN
     if "cryptodatadownload" in banner or {"date", "symbol", "unix"} <= given:
         return CDD
     if "adjclose" in given or head.ticker is not None:
@@ -139,7 +169,8 @@ def _named(head: Head, role: str, name: str) -> int:
     found = [position for position, each in enumerate(head.names) if each.strip() == name.strip()]
     if len(found) != 1:
         received = f"{name!r}, which {'two columns are' if found else 'no column is'} called"
-        refuse(f"{head.name}, column of the {role}", received, f"name one of {listed(head)}", DataError)
+        instead = _RENAME if found else f"name one of {listed(head)}"
+        refuse(f"{head.name}, column of the {role}", received, instead, DataError)
     return found[0]
 
 
@@ -149,10 +180,15 @@ def _one(head: Head, role: str, names: list[str]) -> int | None:
     if role == "close" and not found:
         found = [position for position, name in enumerate(names) if name == "price"]
     if len(found) > 1:
-        twice = " and ".join(map(repr, titles(head, found)))
-        example = f"say which: columns={{'{role}': '{head.names[found[0]].strip()}'}}"
-        refuse(f"{head.name}, column of the {role}", f"{twice}", example, DataError)
+        _refuse_several(head, role, found)
     return found[0] if found else None
+
+
+def _refuse_several(head: Head, role: str, found: Sequence[int]) -> NoReturn:
+    """Refuse columns of which each may be the one of a role, with what settles it."""
+    called = titles(head, found)
+    instead = f"say which: columns={{'{role}': '{called[0]}'}}" if len(set(called)) == len(called) else _RENAME
+    refuse(f"{head.name}, column of the {role}", " and ".join(map(repr, called)), instead, DataError)
 
 
 def _the_one(head: Head, role: str, names: list[str]) -> int:
@@ -177,13 +213,10 @@ def _volume(head: Head, names: list[str], base: str | None) -> tuple[int, bool]:
         return found[0], False
     if not found and len(money) == 1:
         return money[0], True
-    both = found or money
-    if both:
-        received = " and ".join(map(repr, titles(head, both)))
-    else:
-        received = f"the columns {listed(head)}"
-    name = head.names[both[0]].strip() if both else "NAME"
-    refuse(f"{head.name}, column of the volume", received, f"say which: columns={{'volume': '{name}'}}", DataError)
+    if found or money:
+        _refuse_several(head, "volume", found or money)
+    instead = "say which: columns={'volume': 'NAME'}"
+    refuse(f"{head.name}, column of the volume", f"the columns {listed(head)}", instead, DataError)
 
 
 def _times(head: Head, names: list[str], chosen: dict[str, int], form: str) -> tuple[tuple[int, ...], int | None]:
@@ -198,16 +231,16 @@ def _times(head: Head, names: list[str], chosen: dict[str, int], form: str) -> t
     if not found:
         example = "say which one holds the bars' opens: columns={'time': 'NAME'}"
         refuse(f"{head.name}, column of the time", f"the columns {listed(head)}", example, DataError)
-    clock = [position for position in found if names[position] == "time" and _clocks(head, position)]
-    if clock and len(found) > 1:
-        return tuple(position for position in found if position not in clock), clock[0]
-    return tuple(found), None
+    clocks = [position for position, name in enumerate(names) if name in _CLOCKS and _clock(head, position, name)]
+    days = tuple(position for position in found if position not in clocks)
+    return (days, clocks[0]) if clocks and days else (tuple(found), None)
 
 
-def _clocks(head: Head, position: int) -> bool:
-    """Whether a column shows times of day alone: 13:00, 13:00:00."""
+def _clock(head: Head, position: int, name: str) -> bool:
+    """Whether a column shows times of day alone: 13:00, 01:00:00 PM, 130000; or 13, where it is called so."""
+    pattern = r"\d{1,2}" if name == "hour" else r"\d{1,2}:\d\d(:\d\d(\.0+)?)?( ?[AaPp][Mm])?|\d{4}|\d{6}"
     shown = [row[position].strip() for row in head.sample if len(row) > position]
-    return bool(shown) and all(re.fullmatch(r"\d{1,2}:\d\d(:\d\d)?", text) for text in shown)
+    return bool(shown) and all(re.fullmatch(pattern, text) for text in shown)
 
 
 def listed(head: Head) -> str:

@@ -1,29 +1,26 @@
-"""Opens a file, whatever it is packed in: looks at its head, then reads the columns that are wanted."""
+"""Opens a file: looks at its head, then reads the columns that are wanted."""
 
 from __future__ import annotations
 
 import csv
-import gzip
+import json
 import os
-import re
-import zipfile
-import zlib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from cryptolab.checks import refuse
-from cryptolab.database.importing.layout import ARCHIVES, is_header, plain
+from cryptolab.database.importing.layout import headerless, is_header, plain
 from cryptolab.database.importing.names import shown_name
-from cryptolab.database.importing.sheet import Head, Sheet
+from cryptolab.database.importing.sheet import Head, Sheet, Stamp
+from cryptolab.database.importing.unpacking import PARQUETS, broken_file, path_of, unpacked, utf8
 from cryptolab.errors import DataError
 
-_TEXTS = (".csv", ".txt", ".tsv")
-_PARQUETS = (".parquet", ".pq")
 _DELIMITERS = (",", ";", "\t", "|")
 _LOOK = 40
 """Lines in which a header is looked for."""
@@ -38,9 +35,11 @@ class Source:
         """Return the columns at these positions; `numbers` may come as float64, the others as they are."""
         raise NotImplementedError
 
-    def decimals(self, lines: np.ndarray, positions: Sequence[int]) -> np.ndarray:
-        """Return with how many decimals the numbers of these lines and columns are written."""
-        raise NotImplementedError
+    def texts(self, lines: np.ndarray, positions: Sequence[int]) -> list[pa.ChunkedArray]:
+        """Return the columns of these lines alone, as they are written."""
+        sheet = self.load(positions, ())
+        rows = pa.array(np.searchsorted(sheet.lines, lines))
+        return [sheet.columns[position].take(rows) for position in positions]
 
 
 def opened(file: str | os.PathLike[str], chosen: Mapping[str, str]) -> Source:
@@ -48,61 +47,23 @@ def opened(file: str | os.PathLike[str], chosen: Mapping[str, str]) -> Source:
 
     Raises InputError for a path that leads to no such file, DataError for one that cannot be read as what it says.
     """
-    path = _path(file)
+    path = path_of(file)
     written = pd.Timestamp(path.stat().st_mtime_ns, tz="UTC")
     name = shown_name(path)
-    if path.suffix.lower() in _PARQUETS:
+    if path.suffix.lower() in PARQUETS:
         return _Parquet(path, name, written)
-    content, written = _unpacked(path, name, written)
-    return _Text(name, content, written, chosen)
-
-
-def _path(file: Any) -> Path:
-    """Return the path of a file that is there, has bytes in it and a known ending."""
-    kinds = ".parquet, .csv, .txt, .tsv, .zip or .gz"
-    if not isinstance(file, str | os.PathLike) or not str(file):
-        refuse("file", repr(file), f"give the path of a {kinds} file")
-    path = Path(file).expanduser()
-    if path.is_dir():
-        refuse("file", f"the folder {path}", "give the files in it")
-    if not path.exists():
-        refuse("file", f"{path.absolute()}, where there is no file", "check the path")
-    if path.suffix.lower() not in (*_PARQUETS, *_TEXTS, ".zip", ".gz"):
-        refuse("file", path.name, f"give a file that ends in {kinds}")
-    if path.stat().st_size == 0:
-        refuse(path.name, "an empty file", "download or write it again", DataError)
-    return path
-
-
-def _unpacked(path: Path, name: str, written: pd.Timestamp) -> tuple[bytes, pd.Timestamp]:
-    """Return the bytes and the age of the text that a file is or holds."""
-    try:
-        if path.suffix.lower() == ".gz":
-            return gzip.decompress(path.read_bytes()), written
-        if path.suffix.lower() != ".zip":
-            return path.read_bytes(), written
-        with zipfile.ZipFile(path) as archive:
-            inside = [
-                entry for entry in archive.infolist()
-                if Path(entry.filename).suffix.lower() in _TEXTS and not entry.filename.startswith("__MACOSX")
-            ]  # fmt: skip
-            if len(inside) != 1:
-                found = ", ".join(entry.filename for entry in inside[:3]) or "no .csv, .txt or .tsv file"
-                refuse(name, f"an archive with {found}", "unpack it and give the files one by one", DataError)
-            age = pd.Timestamp(*inside[0].date_time, tz="UTC")
-            return archive.read(inside[0]), min(age, written)
-    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
-        _broken(name, f"a {path.suffix.lower()[1:]} archive", error)
+    content, written, entry = unpacked(path, name, written)
+    return _Text(name, content, written, chosen, entry)
 
 
 class _Text(Source):
     """Delimited text, in memory."""
 
-    def __init__(self, name: str, content: bytes, written: pd.Timestamp, chosen: Mapping[str, str]) -> None:
-        self._content = _utf8(content)
+    def __init__(self, name: str, content: bytes, written: pd.Timestamp, chosen: Mapping[str, str], entry: str) -> None:
+        self._content = utf8(name, content)
         if not self._content.strip():
             refuse(name, "a file without text", "download or write it again", DataError)
-        self.head = _head(name, self._content, written, chosen)
+        self.head = replace(_head(name, self._content, written, chosen), entry=entry)
 
     def load(self, positions: Sequence[int], numbers: Collection[int]) -> Sheet:
         """Return the columns; where one of `numbers` does not read as such, all of them come as texts."""
@@ -112,33 +73,37 @@ class _Text(Source):
             refuse(head.name, "a header and no rows", "give at least one bar", DataError)
         texts = {str(position): pa.string() for position in positions}
         asked = texts | {str(position): pa.float64() for position in numbers}
-        for types, strict in ((asked, True), (texts, True), (texts, False)):
-            broken: list[tuple[int, str]] = []
+        for types in (asked, texts):
             try:
-                table = self._read(body, types, None if strict else broken)
-            except pa.ArrowInvalid as error:
-                if not strict:
-                    _broken(head.name, "delimited text", error)
+                table = self._read(body, types, None)
+            except pa.ArrowInvalid:
                 continue
-            lines, aside = _lines(body, start, table.num_rows, broken)
-            columns = {position: table.column(str(position)) for position in positions}
-            return Sheet(columns, lines, aside)
-        raise AssertionError
+            return self._sheet(positions, table, body, start, [])
+        try:
+            broken: list[Any] = []
+            table = self._read(body, texts, broken)
+            if trailing := [row.number for row in broken if _ends_empty(row, head.delimiter)]:
+                body, broken = _without_ends(body, trailing, head.delimiter), []
+                table = self._read(body, texts, broken)
+        except pa.ArrowInvalid as error:
+            broken_file(head.name, "delimited text", error)
+        return self._sheet(positions, table, body, start, broken)
 
-    def decimals(self, lines: np.ndarray, positions: Sequence[int]) -> np.ndarray:
-        """Return the digits behind the point as they stand in the text, trailing zeros included."""
-        every = self._content.split(b"\n")
-        texts = [every[line - 1].decode() for line in lines]
-        cells = csv.reader(texts, delimiter=self.head.delimiter)
-        found = [[_written(row[each]) for each in positions] for row in cells]
-        return np.array(found, dtype=np.int64).reshape(-1, len(positions))
+    def _sheet(self, positions: Sequence[int], table: pa.Table, body: bytes, start: int, broken: list[Any]) -> Sheet:
+        """Return the columns with each row's line, after making sure that each line became a row."""
+        name, width = self.head.name, len(self.head.names)
+        lines, aside = _lines(name, body, start, table.num_rows, broken)
+        if not table.num_rows:
+            received = f"rows of {broken[0].actual_columns} fields below {width} names, first line {aside[0][0]}"
+            refuse(name, received, "give each row a field for each name", DataError)
+        return Sheet({position: table.column(str(position)) for position in positions}, lines, aside)
 
-    def _read(self, body: bytes, types: dict[str, pa.DataType], broken: list[tuple[int, str]] | None) -> pa.Table:
+    def _read(self, body: bytes, types: dict[str, pa.DataType], broken: list[Any] | None) -> pa.Table:
         """Read the rows; with a list for `broken`, rows of another length go there instead of raising."""
         from pyarrow import csv as arrow
 
         def note(row: Any) -> str:
-            broken.append((row.number, row.text))  # type: ignore[union-attr]
+            cast("list[Any]", broken).append(row)
             return "skip"
 
         names = [str(position) for position in range(len(self.head.names))]
@@ -153,41 +118,22 @@ class _Text(Source):
         )
 
 
-def _written(text: str) -> int:
-    """Return how many digits stand behind the last point or comma of a number."""
-    found = re.search(r"[.,](\d+)\D*$", text)
-    return len(found[1]) if found else 0
-
-
-def _utf8(content: bytes) -> bytes:
-    """Return text as UTF-8 without a byte order mark, its lines ended by a line feed."""
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        content = content.decode("utf-16", errors="replace").encode()
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        content = content.decode("latin-1").encode()
-    return content if b"\n" in content else content.replace(b"\r", b"\n")
-
-
 def _head(name: str, content: bytes, written: pd.Timestamp, chosen: Mapping[str, str]) -> Head:
     """Return what the first lines show: where the header stands and what separates its names."""
-    lines = content[: 2**18].decode(errors="replace").splitlines()[:_LOOK]
+    lines = content[: 2**18].decode(errors="replace").split("\n")[:_LOOK]  # as Arrow: other marks end no line
     for delimiter in _DELIMITERS:
-        rows = [next(csv.reader([line], delimiter=delimiter), []) for line in lines]
+        rows = [_cells(line, delimiter) for line in lines]
         for number, cells in enumerate(rows):
             if is_header(cells, chosen):
                 return _with_header(name, rows, number, delimiter, written)
     for delimiter in _DELIMITERS:
-        rows = [next(csv.reader([line], delimiter=delimiter), []) for line in lines if line.strip()]
-        width = len(rows[0]) if rows else 0
-        if width in ARCHIVES and all(_number(cell) for cell in rows[0]):
-            sample = tuple(map(tuple, rows[:10]))
-            return Head(name, "CSV", ARCHIVES[width][1], written, sample, delimiter, 0, header=False)
+        rows = [_cells(line, delimiter) for line in lines if line.strip()]
+        if names := headerless(rows, chosen):
+            return Head(name, "CSV", names, written, tuple(map(tuple, rows[:10])), delimiter, 0, header=False)
     first = next((line for line in lines if line.strip()), "")
     shown = first if len(first) <= 80 else first[:77] + "..."
-    instead = "give a first line that names them, as in time,open,high,low,close,volume"
+    instead = "give a first line that names them, as in time,open,high,low,close,volume, or their numbers from 1"
+    instead += ", each as in columns={'open': '2'}"
     refuse(f"{name}, columns", f"no line that names open, high, low and close, first {shown!r}", instead, DataError)
 
 
@@ -205,12 +151,12 @@ def _with_header(name: str, rows: list[list[str]], number: int, delimiter: str, 
     return Head(name, "CSV", tuple(cells), written, sample, delimiter, skip, banner=shown, ticker=ticker)
 
 
-def _number(text: str) -> bool:
+def _cells(line: str, delimiter: str) -> list[str]:
+    """Return the fields of a line; one that is too long for a field of any table is none."""
     try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
 
 
 def _after(content: bytes, skip: int) -> bytes:
@@ -224,17 +170,39 @@ def _after(content: bytes, skip: int) -> bytes:
     return content[begin:]
 
 
+def _ends_empty(row: Any, delimiter: str) -> bool:
+    """Whether a row has one field more than it should, and that one empty: a delimiter behind the last value."""
+    return bool(row.actual_columns == row.expected_columns + 1) and not row.text.rpartition(delimiter)[2].strip()
+
+
+def _without_ends(body: bytes, numbers: Sequence[int], delimiter: str) -> bytes:
+    """Return the lines without what begins with the last delimiter in these rows, which count from 1."""
+    lines = body.split(b"\n")
+    filled = [place for place, line in enumerate(lines) if line]
+    for number in numbers:
+        place = filled[number - 1]
+        lines[place] = lines[place].rpartition(delimiter.encode())[0]
+    return b"\n".join(lines)
+
+
 def _lines(
-    body: bytes, start: int, rows: int, broken: list[tuple[int, str]]
+    name: str, body: bytes, start: int, rows: int, broken: list[Any]
 ) -> tuple[np.ndarray, tuple[tuple[int, str], ...]]:
-    """Return each row's line in the file, and the broken rows with theirs; empty lines are no rows."""
-    if not broken and b"\n\n" not in body and b"\n\r" not in body and not body.startswith((b"\n", b"\r")):
+    """Return each row's line in the file, and the broken rows with theirs; empty lines are no rows.
+
+    Raises DataError where lines are more or fewer than rows, as below a quotation mark that is never closed.
+    """
+    if not broken and body.count(b"\n") + (not body.endswith(b"\n")) == rows:
         return np.arange(start, start + rows), ()
-    filled = np.array([bool(line.rstrip(b"\r")) for line in body.split(b"\n")])
-    lines = start + np.flatnonzero(filled)
-    numbers = [number - 1 for number, _ in broken]
-    aside = tuple((int(lines[number]), text) for number, (_, text) in zip(numbers, broken, strict=True))
-    return np.delete(lines, numbers)[:rows], aside
+    every = body.split(b"\n")
+    lines = start + np.flatnonzero([bool(line) for line in every])
+    if len(lines) != rows + len(broken):
+        odd = next((place for place, line in enumerate(every) if line.count(b'"') % 2 or b"\r" in line), 0)
+        what = "a line's end within it" if b"\r" in every[odd] else "a quotation mark that nothing closes"
+        refuse(f"{name}, line {start + odd}", what, "correct that line", DataError)
+    numbers = [row.number - 1 for row in broken]
+    aside = tuple((int(lines[row.number - 1]), row.text) for row in broken)
+    return np.delete(lines, numbers), aside
 
 
 class _Parquet(Source):
@@ -247,8 +215,9 @@ class _Parquet(Source):
         try:
             with pq.ParquetFile(path) as file:
                 schema, rows = file.schema_arrow, file.metadata.num_rows
+                first = next(file.iter_batches(10), None)
         except (pa.ArrowException, OSError) as error:
-            _broken(name, "Parquet", error)
+            broken_file(name, "Parquet", error)
         if not rows:
             refuse(name, "columns and no rows", "give at least one bar", DataError)
         # pandas names the columns of a stored index in the schema; a RangeIndex stands there as a dict
@@ -257,38 +226,31 @@ class _Parquet(Source):
             place for place, name in enumerate(schema.names)
             if name in stored and pa.types.is_timestamp(schema.field(place).type)
         )  # fmt: skip
-        self.head = Head(name, "Parquet", tuple(schema.names), written, stored=times)
+        columns = () if first is None else first.columns
+        texts = [["" if cell is None else str(cell) for cell in column.to_pylist()] for column in columns]
+        sample = tuple(zip(*texts, strict=True))
+        self.head = Head(name, "Parquet", tuple(schema.names), written, sample, stored=times, stamp=_stamp(schema))
 
     def load(self, positions: Sequence[int], numbers: Collection[int]) -> Sheet:
         """Return the columns as they are stored."""
         import pyarrow.parquet as pq
 
         names = [self.head.names[position] for position in positions]
+        for name in names:
+            if self.head.names.count(name) > 1:
+                refuse(f"{self.head.name}, column {name!r}", "it twice", "keep one", DataError)
         try:
             with pq.ParquetFile(self._path) as file:
                 table = file.read(columns=names)
         except (pa.ArrowException, OSError) as error:
-            _broken(self.head.name, "Parquet", error)
+            broken_file(self.head.name, "Parquet", error)
         columns = {position: table.column(name) for position, name in zip(positions, names, strict=True)}
         return Sheet(columns, np.arange(1, table.num_rows + 1))
 
-    def decimals(self, lines: np.ndarray, positions: Sequence[int]) -> np.ndarray:
-        """Return the decimals of the shortest texts that mean these numbers."""
-        sheet = self.load(positions, ())
-        found = [
-            [_shortest(text) for text in sheet.columns[each].take(pa.array(lines - 1)).to_pylist()]
-            for each in positions
-        ]
-        return np.array(found, dtype=np.int64).T.reshape(-1, len(positions))
 
-
-def _shortest(value: Any) -> int:
-    """Return the decimals of the shortest text that means a number."""
-    text = f"{value:.17f}" if "e" in repr(value) else str(value)
-    return len(text.partition(".")[2].rstrip("0"))
-
-
-def _broken(name: str, kind: str, error: Exception) -> NoReturn:
-    """Refuse a file that could not be read, with the reader's own first line as the reason."""
-    reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
-    refuse(name, f"a file that cannot be read as {kind} ({reason})", "download or write it again", DataError)
+def _stamp(schema: pa.Schema) -> Stamp | None:
+    """Return what `files.write` wrote into the file, None where it is not its own."""
+    try:
+        return Stamp(**json.loads((schema.metadata or {})[b"cryptolab"]))
+    except (KeyError, ValueError, TypeError):
+        return None

@@ -13,16 +13,28 @@ from cryptolab.bars import COLUMNS, Bars
 
 NO_TIME = np.iinfo(np.int64).min
 """Stands for the time of a row that has none that can be read."""
+FOREVER = int(np.iinfo(np.int64).max)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a Parquet file of `files.write` says of itself; closed_until: ns UTC, bars that close by then are closed."""
+
+    symbol: str
+    timeframe: str
+    exchange: str | None
+    closed_until: int
 
 
 @dataclass(frozen=True)
 class Head:
     """What a file shows before its rows are read.
 
-    name: of the file. names: the columns', "" where one has none; numbered where the file has no header. sample: the
-    first rows as texts, empty for Parquet. delimiter: "" for Parquet. skip: lines before the first row. banner: lines
-    before the header. stored: columns that pandas wrote as a DatetimeIndex. ticker: the symbol yfinance wrote on top.
-    written: when the file was last written (its entry, in a zip archive).
+    name: of the file. kind: "CSV" or "Parquet". names: the columns', "" where one has none; without a header those of
+    the archive that has such columns, or their numbers from 1. sample: the first rows as texts. delimiter: "" for
+    Parquet. skip: lines before the first row. banner: lines before the header. stored: columns that pandas wrote as a
+    DatetimeIndex. ticker: the symbol yfinance wrote on top. written: when the file was last written (its entry, in a
+    zip archive). entry: the name inside an archive. stamp: what `cryptolab data export` wrote into it.
     """
 
     name: str
@@ -36,6 +48,8 @@ class Head:
     banner: tuple[str, ...] = ()
     stored: tuple[int, ...] = ()
     ticker: str | None = None
+    entry: str = ""
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True)
@@ -76,9 +90,9 @@ class Rows:
     """The rows of one file that could be bars: in the file's order, each readable, priced, on the grid and closed.
 
     time: (n,) int64 ns UTC. values: (n, 5) float64, open to volume. lines: (n,) int64. aside: what was set aside so
-    far. total: rows in the file. written: when the file was. complete: whether its format never holds an unfinished
-    bar. local: whether its times named no zone and were taken for UTC. decimals: lines -> (k, 5) int64, how many
-    decimals the numbers of these lines are written with.
+    far. total: rows in the file. written: when the file was. closed_until: ns UTC, bars that close by then are known
+    to be closed: FOREVER where its format never holds another. local: whether its times named no zone and were taken
+    for UTC. decimals: lines -> (k, 5) int64, how many decimals the numbers of these lines are written with.
     """
 
     name: str
@@ -92,7 +106,7 @@ class Rows:
     understood: tuple[tuple[str, str], ...]
     total: int
     written: pd.Timestamp
-    complete: bool
+    closed_until: int
     local: bool
     decimals: Callable[[np.ndarray], np.ndarray]
 
@@ -128,6 +142,14 @@ class Imported:
         """Rows set aside, by reason, in the order in which the reasons were looked for."""
         reasons = self.set_aside["reason"]
         return {str(reason): int((reasons == reason).sum()) for reason in dict.fromkeys(reasons)}
+
+
+def as_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of any kind as texts; where Arrow knows none for it, as Python shows its values."""
+    try:
+        return column.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+        return pa.chunked_array([[None if value is None else str(value) for value in column.to_pylist()]], pa.string())
 
 
 def where(file: str, number: int) -> str:

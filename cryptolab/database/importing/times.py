@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 from cryptolab.checks import refuse
 from cryptolab.database.importing.choices import Choices
 from cryptolab.database.importing.dates import Read, from_texts
-from cryptolab.database.importing.sheet import NO_TIME
+from cryptolab.database.importing.sheet import NO_TIME, as_texts
 from cryptolab.errors import DataError
 
 _UNITS = (("ns", 1e17, 1), ("us", 1e14, 10**3), ("ms", 1e11, 10**6), ("s", 1e8, 10**9))
@@ -43,17 +44,20 @@ class Times:
 
 
 def instants(
-    name: str, columns: Sequence[tuple[str, pa.ChunkedArray]], choices: Choices, utc: str, needs_zone: str
-) -> Times:
+    name: str, columns: Sequence[tuple[str, pa.ChunkedArray]], choices: Choices, utc: str, needs_zone: str,
+    values: np.ndarray | None = None,
+) -> Times:  # fmt: skip
     """Return the rows' instants from one or several columns (title, values) that should agree.
 
     utc: why times without a zone are UTC, where the format says so. needs_zone: why they must not be taken for UTC.
+    values: (n, 5), the rows' numbers, by which an hour that a clock shows twice is told from a row given twice.
     Raises DataError where nothing says what the times are, or where the columns contradict each other in many rows.
     """
-    found = [(title, _read(f"{name}, column {title!r}", values, choices)) for title, values in columns]
+    found, notes = _all_read(name, columns, choices)
     found = [(title, each) for title, each in found if each.read.mean() > 0.5] or found[:1]
     found.sort(key=lambda pair: pair[1].naive.mean())  # epoch numbers and zones first: they need no assumption
-    (title, main), others = found[0], found[1:]
+    first = min(found, key=lambda pair: (pair[1].naive.mean(), bool((pair[1].ns[pair[1].read] % _DAY == 0).all())))
+    (title, main), others = first, [pair for pair in found if pair is not first]
     if not main.read.any():
         shown = columns[0][1][0].as_py()
         instead = "name the column with the bars' opens, or its format: date_format='%Y/%m/%d %H:%M'"
@@ -64,20 +68,38 @@ def instants(
     if naive:
         if needs_zone and choices.zone is None:
             refuse(f"{name}, column {title!r}", needs_zone, "name their zone, as in zone='Europe/Athens'", DataError)
-        ns, clock = _localised(ns, main.naive, choices.zone or "UTC")
+        ns, clock = _localised(ns, main.naive, choices.zone or "UTC", values)
         told.append(("zone", _zone_told(choices.zone, utc)))
     else:
         told.append(("zone", "UTC: epoch numbers count from it" if "epoch" in main.told else "as each time says"))
     apart = np.zeros(len(ns), dtype=bool)
-    notes, details = [], []
+    details = []
     for other_title, other in others:
-        rows, note, detail = _compared(name, (title, ns, naive), (other_title, other), choices)
+        same_clock = naive and bool(other.naive.all())  # then they are compared as that clock shows them
+        rows, note, detail = _compared(
+            name, (title, main.ns if same_clock else ns, naive), (other_title, other), choices
+        )
         apart |= rows
         notes.append(note)
         details += [detail] if detail else []
     if notes:
         told.append(("beside it", "; ".join(notes)))
     return Times(ns, apart, "; ".join(details), clock, naive and choices.zone is None and not utc, tuple(told))
+
+
+def _all_read(
+    name: str, columns: Sequence[tuple[str, pa.ChunkedArray]], choices: Choices
+) -> tuple[list[tuple[str, Read]], list[str]]:
+    """Return what the columns say, and a note on each that says nothing clear, where another one does."""
+    found, unclear = [], {}
+    for title, values in columns:
+        try:
+            found.append((title, _read(f"{name}, column {title!r}", values, choices)))
+        except DataError as problem:
+            unclear[title] = problem
+    if unclear and not any(not each.naive.any() and each.read.mean() > 0.5 for _, each in found):
+        raise next(iter(unclear.values()))
+    return found, [f"{title} is not used: it shows no clear times" for title in unclear]
 
 
 def _zone_told(zone: str | None, utc: str) -> str:
@@ -92,14 +114,19 @@ def _read(what: str, values: pa.ChunkedArray, choices: Choices) -> Read:
     kind = values.type
     if pa.types.is_dictionary(kind):
         values, kind = values.cast(kind.value_type), kind.value_type
+    formatted = choices.date_format is not None and "%" in choices.date_format
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return _from_stamps(values)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         numbers = values.to_pandas()
-        if not numbers.dropna().between(*_DAYS_IN_DIGITS).all():
+        if not formatted and not numbers.dropna().between(*_DAYS_IN_DIGITS).all():
             return _from_numbers(what, numbers)
-        values = values.cast(pa.int64())  # 20210131 is a day
-    texts = pc.utf8_trim_whitespace(values.cast(pa.string()))
+        values = values.cast(pa.int64(), safe=False)  # 20210131 is a day
+    texts = pc.utf8_trim_whitespace(as_texts(values))
+    if formatted:
+        read = from_texts(what, texts, choices.date_format)
+        if read.read.mean() > 0.5:
+            return read
     counted = pc.fill_null(pc.match_substring_regex(texts, r"^\d+(\.0*)?$"), False)
     if pc.mean(counted).as_py() <= 0.5:
         return from_texts(what, texts, choices.date_format)
@@ -110,10 +137,6 @@ def _read(what: str, values: pa.ChunkedArray, choices: Choices) -> Read:
         numbers = texts.cast(pa.float64()).to_pandas()
     if numbers.dropna().between(*_DAYS_IN_DIGITS).all():
         return from_texts(what, texts, choices.date_format)
-    if choices.date_format is not None and "%" in choices.date_format:
-        read = from_texts(what, texts, choices.date_format)
-        if read.read.mean() > 0.5:
-            return read
     return _from_numbers(what, numbers)
 
 
@@ -141,6 +164,7 @@ def _from_numbers(what: str, numbers: pd.Series) -> Read:
         if rows.any():
             ns[rows] = counts[rows].astype(np.int64) * factor
             told.append((unit, int(rows.sum())))
+    _refuse_digits(what, counts[given])
     if not told:
         shown = numbers[given].iloc[0] if given.any() else "nothing"
         refuse(what, f"{shown}, among {_NO_EPOCH}", "give epoch numbers in s, ms, us or ns, or dates", DataError)
@@ -150,29 +174,54 @@ def _from_numbers(what: str, numbers: pd.Series) -> Read:
     return Read(ns, np.zeros(len(ns), dtype=bool), text)
 
 
-def _localised(ns: np.ndarray, naive: np.ndarray, zone: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the instants of a clock's times, and the rows that its clock never showed or showed twice.
+def _refuse_digits(what: str, counts: np.ndarray) -> None:
+    """Refuse 202101051300: dates in digits, which are no epoch numbers of any time that has been."""
+    for digits, form in ((14, "%Y%m%d%H%M%S"), (12, "%Y%m%d%H%M"), (10, "%Y%m%d%H")):
+        year, month, day = (
+            counts // 10.0 ** (digits - behind) % 10.0**width for behind, width in ((4, 4), (6, 2), (8, 2))
+        )
+        dates = (
+            (counts < 10.0**digits) & (year >= 2009) & (year < 2100) & (month - 1 < 12) & (month * day > 0) & (day < 32)
+        )
+        if len(counts) and dates.all():
+            refuse(what, f"{int(counts[0])}, a date in digits", f"say so: date_format='{form}'", DataError)
 
-    An hour shown twice is told apart where the file has it twice: the rows that come first in time are the summer's.
+
+def _localised(
+    ns: np.ndarray, naive: np.ndarray, zone: str, values: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the instants of a clock's times, and the rows that its clock never showed, or showed twice.
+
+    An hour shown twice is told apart where the file has it twice, with different numbers, and stands in the order of
+    time, oldest or newest first: only then is it known which of the two rows is the summer's.
     """
     out, clock = ns.copy(), np.zeros(len(ns), dtype=bool)
-    rows = naive & (ns != NO_TIME)
-    if zone == "UTC" or not rows.any():
+    rows = np.flatnonzero(naive & (ns != NO_TIME))
+    if zone == "UTC" or not len(rows):
         return out, clock
     local = pd.DatetimeIndex(ns[rows].view("M8[ns]"))
-    counts = local.value_counts()
-    twice = local.isin(counts[counts == 2].index)
-    steps = np.diff(ns[rows])
-    rising = (steps > 0).sum() >= (steps < 0).sum()
-    later = np.asarray(local.duplicated(keep="first"))
-    summer = ~later if rising else later
-    try_both = local.tz_localize(zone, ambiguous=summer, nonexistent="NaT").tz_convert("UTC")
     plain = local.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-    doubtful = np.asarray(plain.isna()) & ~(twice & ~np.asarray(try_both.isna()))
-    found = try_both.tz_localize(None).as_unit("ns").asi8.copy()
-    found[doubtful] = ns[rows][doubtful]
-    out[rows] = found
-    clock[rows] = doubtful
+    known = ~np.asarray(plain.isna())
+    out[rows[known]] = plain[known].tz_convert("UTC").tz_localize(None).as_unit("ns").asi8
+    clock[rows[~known]] = True
+    counts = local.value_counts()
+    twice = ~known & np.asarray(local.isin(counts[counts == 2].index))
+    if values is not None:
+        places = np.flatnonzero(twice)
+        again = pd.DataFrame(values[rows[places]]).assign(time=local[places]).duplicated(keep=False)
+        twice[places[again]] = False
+    orders: tuple[tuple[Literal["first", "last"], int], ...] = (("first", 1), ("last", -1))
+    for keep, sign in orders:
+        summer = ~np.asarray(local.duplicated(keep=keep))
+        guess = local.tz_localize(zone, ambiguous=summer, nonexistent="NaT")
+        twice &= ~np.asarray(guess.isna())  # an hour that never was may stand in a file twice as well
+        found = out[rows]
+        found[twice] = guess[twice].tz_convert("UTC").tz_localize(None).as_unit("ns").asi8
+        settled = known | twice
+        if (sign * np.diff(found[settled]) >= 0).all():
+            out[rows[twice]] = found[twice]
+            clock[rows[twice]] = False
+            break
     return out, clock
 
 

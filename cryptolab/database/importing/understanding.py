@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from cryptolab.bars import TIMEFRAMES, symbol_name
@@ -15,9 +17,11 @@ from cryptolab.database.importing import checking, layout, names, reading
 from cryptolab.database.importing.checking import Sieve
 from cryptolab.database.importing.choices import PLAIN, Choices
 from cryptolab.database.importing.layout import Layout
-from cryptolab.database.importing.numbers import as_numbers
-from cryptolab.database.importing.sheet import NO_TIME, Head, Rows, Sheet
+from cryptolab.database.importing.names import Named
+from cryptolab.database.importing.numbers import as_numbers, decimals
+from cryptolab.database.importing.sheet import FOREVER, NO_TIME, Head, Rows, Sheet, as_texts
 from cryptolab.database.importing.times import Times, instants
+from cryptolab.database.places import dataset_of
 from cryptolab.errors import DataError, InputError
 
 _UTC = {
@@ -40,16 +44,21 @@ def understand(
     """
     if timeframe is not None:
         one_of("timeframe", timeframe, TIMEFRAMES)
-    wanted = None if symbol is None else symbol_name(symbol)
+    if exchange is not None:
+        dataset_of(Path(), "BTC/USDT", "1h", exchange := str(exchange).strip())  # refuses what the store would
+    wanted = names.wanted_symbol(symbol)
     source = reading.opened(file, choices.columns)
-    head, path = source.head, Path(file)
-    plan = layout.recognise(head, choices, _base(head, path, wanted))
-    sheet = source.load(plan.needed, plan.numbers)
+    head = source.head
+    name = names.named(Path(file), head.entry)
+    plan = layout.recognise(head, choices, _base(head, name, wanted))
+    # a comma that separates decimals makes 1.234 a thousand: that must not be read as a number
+    sheet = source.load(plan.needed, () if choices.decimal == "comma" else plan.numbers)
     column, others = _one_symbol(head, sheet, plan, wanted)
-    market, says = names.settled_symbol(head, path, wanted, column)
-    place, places = names.settled_exchange(head, path, exchange, layout.ORIGINS.get(plan.format))
-    times = _times(head, sheet, plan, choices)
-    values, wrong, written = as_numbers(head.name, [sheet.columns[each] for each in plan.numbers], choices.decimal)
+    market, says = names.settled_symbol(head, name, wanted, column)
+    place, places = names.settled_exchange(head, name, exchange, layout.ORIGINS.get(plan.format))
+    numbers = [sheet.columns[each] for each in plan.numbers]
+    values, wrong, written, comma = as_numbers(head.name, numbers, choices.decimal)
+    times = _times(head, sheet, plan, choices, values)
     coins = _as_coins(head, plan, values, choices.volume)
 
     sieve = Sieve(head.name, times.ns, values, sheet.lines)
@@ -61,7 +70,8 @@ def understand(
     sieve.take(checking.DISAGREEING, times.apart, times.details)
     sieve.take(checking.CLOCK, times.clock)
     order = _order(times.ns[sieve.left])
-    frame, why, closes = _sifted(sieve, timeframe, choices, _nanoseconds(now), times.assumed)
+    hints = _hints(head, name, plan, sheet, times, choices)
+    frame, why, closes = _sifted(sieve, timeframe, hints, choices, _nanoseconds(now), times.assumed)
 
     understood = {
         "format": _described(head, plan),
@@ -75,15 +85,42 @@ def understand(
         "exchange": f"{place}, {places}",
         "timeframe": f"{frame}, {why}",
     }
-    left, archived = sieve.left, plan.format == layout.BINANCE and names.is_archive(path)
+    left, closed_until = sieve.left, head.stamp.closed_until if head.stamp else 0
+    if plan.format == layout.BINANCE and name.period is not None:
+        names.check_period(head, name, sieve.time[left].min(), sieve.time[left].max(), TIMEFRAMES[frame])
+        closed_until = FOREVER
     return Rows(
         head.name, market, frame, place, sieve.time[left], values[left], sheet.lines[left], tuple(sieve.aside),
-        tuple((what, text) for what, text in understood.items() if text), sieve.total, head.written, archived,
-        times.assumed, lambda lines: source.decimals(lines, plan.numbers),
+        tuple((what, text) for what, text in understood.items() if text), sieve.total, head.written, closed_until,
+        times.assumed, lambda lines: decimals(source.texts(lines, plan.numbers), comma),
     )  # fmt: skip
 
 
-def _sifted(sieve: Sieve, timeframe: str | None, choices: Choices, now: int, assumed_utc: bool) -> tuple[str, str, str]:
+def _hints(head: Head, name: Named, plan: Layout, sheet: Sheet, times: Times, choices: Choices) -> dict[str, str]:
+    """Return the timeframes that the file claims beside the distance of its rows: who says so -> which."""
+    said = {"written by cryptolab": head.stamp.timeframe if head.stamp else None}
+    if plan.end is not None:
+        said["by its close times"] = _usual_span(head, sheet.columns[plan.end], times, choices)
+    said["by the file's name"] = name.timeframe
+    return {who: frame for who, frame in said.items() if frame is not None}
+
+
+def _usual_span(head: Head, closes: pa.ChunkedArray, times: Times, choices: Choices) -> str | None:
+    """Return the timeframe that a column of closing times speaks of, None where it holds none."""
+    try:
+        ends = instants(head.name, [("close time", closes)], choices, "UTC", "").ns
+    except DataError:
+        return None
+    both = (ends != NO_TIME) & (times.ns != NO_TIME)
+    spans = -((times.ns[both] - ends[both]) // 10**9) * 10**9  # to the bar's last ms or us: up to the full second
+    values, counts = np.unique(spans, return_counts=True)
+    usual = int(values[np.argmax(counts)]) if len(values) else 0
+    return next((each for each, interval in TIMEFRAMES.items() if interval == usual), str(pd.Timedelta(usual)))
+
+
+def _sifted(
+    sieve: Sieve, timeframe: str | None, hints: Mapping[str, str], choices: Choices, now: int, assumed_utc: bool
+) -> tuple[str, str, str]:
     """Take out rows that can be no closed bars; return the timeframe, who says so, and what its times are if no opens.
 
     Raises DataError where the rows are of another timeframe, or too many of them are faulty.
@@ -91,7 +128,7 @@ def _sifted(sieve: Sieve, timeframe: str | None, choices: Choices, now: int, ass
     stamped = sieve.time[sieve.left]
     checking.check_prices(sieve)
     checking.refuse_faulty(sieve, None, choices, assumed_utc)
-    frame, why = checking.settled_timeframe(sieve.name, stamped, timeframe)
+    frame, why = checking.settled_timeframe(sieve.name, stamped, timeframe, hints)
     closes = checking.closes_as_opens(sieve, frame)
     checking.check_times(sieve, frame, now)
     checking.refuse_faulty(sieve, frame, choices, assumed_utc)
@@ -106,11 +143,11 @@ def _nanoseconds(now: pd.Timestamp | None) -> int:
     return int(clock.as_unit("ns").value)
 
 
-def _base(head: Head, path: Path, wanted: str | None) -> str | None:
+def _base(head: Head, name: Named, wanted: str | None) -> str | None:
     """Return the coin that the file is about as far as it can be known before it is read: `Volume BTC` needs it."""
-    place = next((each for each, name in enumerate(head.names) if layout.plain(name) == "symbol"), None)
+    place = next((each for each, title in enumerate(head.names) if layout.plain(title) == "symbol"), None)
     shown = [row[place] for row in head.sample[:1] if place is not None and len(row) > place]
-    for text in (wanted, *shown, head.ticker, names.symbol_in(path)):
+    for text in (wanted, *shown, head.ticker, name.symbol):
         if text and text.strip():
             return _name(text).split("/")[0]
     return None
@@ -127,12 +164,12 @@ def _name(text: str) -> str:
 def _one_symbol(head: Head, sheet: Sheet, plan: Layout, wanted: str | None) -> tuple[str | None, np.ndarray | None]:
     """Return the symbol that the file's column names, and the rows of others where the user named one of several.
 
-    A column of bases alone, BTC, does not name a market. Raises DataError where the wanted one is not there, or where
-    several are and none was wanted.
+    A column of bases alone, BTC, does not name a market but must not contradict it. Raises DataError where the wanted
+    one is not there, or where several are and none was wanted.
     """
     if plan.symbol is None:
         return None, None
-    column = sheet.columns[plan.symbol].cast("string")
+    column = as_texts(sheet.columns[plan.symbol])
     given = [text for text in pc.unique(column).to_pylist() if text and text.strip()]
     known = {text: _name(text) for text in given}
     if wanted is None:
@@ -140,39 +177,34 @@ def _one_symbol(head: Head, sheet: Sheet, plan: Layout, wanted: str | None) -> t
             shown = ", ".join(sorted(set(known.values()))[:5])
             received = f"{len(set(known.values())):,} of them ({shown})"
             refuse(f"{head.name}, symbol", received, "say which one to take: symbol='BTC/USDT'", DataError)
-        name = next(iter(known.values()), None)
-        return (name if name and "/" in name else None), None
-    fits = [text for text, name in known.items() if name == wanted or name == wanted.split("/")[0]]
+        return next(iter(known.values()), None), None
+    fits = [text for text, name in known.items() if names.means(name, wanted)]
     if known and not fits:
         shown = ", ".join(sorted(set(known.values()))[:5])
         refuse(f"{head.name}, symbol", f"{wanted} for rows of {shown}", "import it as what it holds", DataError)
     if len(fits) == len(known):
         return None, None
-    mine = pc.fill_null(pc.is_in(column, value_set=_array(fits)), True)
-    return None, ~mine.to_numpy()
+    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(column), ""), True)
+    return None, ~pc.or_(pc.is_in(column, value_set=pa.array(fits, pa.string())), blank).to_numpy()
 
 
-def _array(texts: list[str]) -> pc.Expression:
-    import pyarrow as pa
-
-    return pa.array(texts, pa.string())
-
-
-def _times(head: Head, sheet: Sheet, plan: Layout, choices: Choices) -> Times:
+def _times(head: Head, sheet: Sheet, plan: Layout, choices: Choices, values: np.ndarray) -> Times:
     """Return the rows' instants from the columns that hold them."""
     columns = [
         (title, sheet.columns[each]) for title, each in zip(layout.titles(head, plan.time), plan.time, strict=True)
     ]
     if plan.clock is not None:
-        days, clock = sheet.columns[plan.time[0]].cast("string"), sheet.columns[plan.clock].cast("string")
-        both = pc.binary_join_element_wise(days, clock, " ")
+        days, clock = sheet.columns[plan.time[0]], as_texts(sheet.columns[plan.clock])
+        if pa.types.is_timestamp(days.type):
+            days = days.cast(pa.date32())
+        both = pc.binary_join_element_wise(as_texts(days), clock, " ")
         columns = [(f"{columns[0][0]} and {layout.titles(head, [plan.clock])[0]}", both)]
     title = columns[0][0].lower()
     utc = _UTC.get(plan.format, "")
     if any(word in title for word in ("utc", "gmt")):
         utc = f"the column is called {columns[0][0]}"
     needs = _NO_UTC.get(plan.format, "local times" if "local" in title else "")
-    return instants(head.name, columns, choices, utc, needs)
+    return instants(head.name, columns, choices, utc, needs, values)
 
 
 def _as_coins(head: Head, plan: Layout, values: np.ndarray, volume: str | None) -> str:
