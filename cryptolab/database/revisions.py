@@ -15,7 +15,7 @@ from cryptolab.database.segments import PRICES, SCHEMA, TIME, stamps
 _TOGETHER = 50_000
 """Lines that are made and written at once."""
 _REPLACED = "replaced"
-NEEDED = {name: float for name in PRICES} | dict.fromkeys(("timestamp", "arrived", _REPLACED), int)
+NEEDED = dict.fromkeys(PRICES, float) | dict.fromkeys(("timestamp", "arrived", _REPLACED), int)
 """What each line says: prices and volume, and times in ns."""
 
 
