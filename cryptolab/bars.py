@@ -253,6 +253,17 @@ class Bars:
             digest.update(array.data)
         return digest.hexdigest()
 
+    def facts(self) -> dict[str, Any]:
+        """Return what these bars are, as JSON can hold it: symbol, timeframe, bars, start, end, fingerprint."""
+        return {
+            "symbol": self.symbol,
+            "timeframe": self.timeframe,
+            "bars": len(self),
+            "start": self.index[0].isoformat(),
+            "end": self.index[-1].isoformat(),
+            "fingerprint": self.fingerprint,
+        }
+
     def remember(self, key: Any, compute: Callable[[], Any]) -> Any:
         """Return what `compute` gave for `key` on these bars, computing it once while it is among the recent ones."""
         return self.memo.get(key, compute)

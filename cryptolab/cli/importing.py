@@ -233,16 +233,10 @@ def _first(imported: Imported, reason: str) -> dict[str, str]:
 def _described(imported: Imported, saved: dict[str, int] | None) -> dict[str, Any]:
     """Return an import as JSON can hold it, with up to ten rows of each reason."""
     rows = imported.set_aside
-    bars = imported.bars
     return {
         "files": list(imported.files),
         "exchange": imported.exchange,
-        "symbol": bars.symbol,
-        "timeframe": bars.timeframe,
-        "bars": len(bars),
-        "start": bars.index[0].isoformat(),
-        "end": bars.index[-1].isoformat(),
-        "fingerprint": bars.fingerprint,
+        **imported.bars.facts(),
         "understood": [{"what": what, "found": translated(text, IMPORT)} for what, text in imported.understood],
         "set_aside": [
             {"reason": reason, "rows": count, "first": _records(rows[rows["reason"] == reason].head(10))}

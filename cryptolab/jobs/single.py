@@ -82,16 +82,10 @@ def named_after(file: Path) -> str | None:
 
 def described(result: BacktestResult) -> dict[str, Any]:
     """Return the run as JSON can hold it: what it was made from, and the numbers of a study's metrics.json."""
-    bars = result.bars
     return as_json(
         {
-            "symbol": bars.symbol,
-            "timeframe": bars.timeframe,
-            "source": bars.source,
-            "bars": len(bars),
-            "start": bars.index[0].isoformat(),
-            "end": bars.index[-1].isoformat(),
-            "fingerprint": bars.fingerprint,
+            **result.bars.facts(),
+            "source": result.bars.source,
             "initial_capital": result.initial_capital,
             "costs": vars(result.costs),
             "risk": vars(result.risk),

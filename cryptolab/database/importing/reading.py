@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,14 +27,14 @@ _LOOK = 40
 """Lines in which a header is looked for."""
 
 
-class Source:
+class Source(ABC):
     """An opened file: its head, and its rows on demand."""
 
     head: Head
 
+    @abstractmethod
     def load(self, positions: Sequence[int], numbers: Collection[int]) -> Sheet:
         """Return the columns at these positions; `numbers` may come as float64, the others as they are."""
-        raise NotImplementedError
 
     def texts(self, lines: np.ndarray, positions: Sequence[int]) -> list[pa.ChunkedArray]:
         """Return the columns of these lines alone, as they are written."""
